@@ -1,0 +1,360 @@
+"""Every event of the house: one pydantic model is its schema, its projection and its consumer's view.
+
+An item that changed carries `event` (type, time, correlation, cause, data). The event's data are the members of the
+model, picked from that item and from `event.data`; so an event can only say what a committed item says. Ids only:
+no member of any model here is personal.
+"""
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from commerce import clock
+
+BUS_SOURCE = "mandje"
+
+
+class EventData(BaseModel):
+    """Base of all event data. Consumers ignore members they do not know, so producers may add some."""
+
+    model_config = ConfigDict(extra="ignore")
+    source: ClassVar[str]
+    subject: ClassVar[str]
+    """Format of the subject, filled from the data."""
+
+
+class _Catalog(EventData):
+    source = "catalog"
+    subject = "product/{sku}"
+    sku: str
+
+
+class ProductChanged(_Catalog):
+    """A product was added or its master data changed (prices included)."""
+
+
+class PriceChanged(_Catalog):
+    """A price changed. Amounts are minor units by currency."""
+
+    prices: dict[str, int]
+
+
+class _Stock(EventData):
+    source = "stock"
+    subject = "stock/{sku}/{location_id}"
+    sku: str
+    location_id: str
+    shard: str | None = None
+
+
+class StockLevelChanged(_Stock):
+    """A level is now this. Later versions replace earlier ones."""
+
+    on_hand: int
+    reserved: int
+    safety: int
+    available: int
+
+
+class StockOversold(StockLevelChanged):
+    """A fact drove `available` below zero: somebody who was promised goods may not get them."""
+
+
+class StockMoved(_Stock):
+    """Goods moved. `quantity` is signed."""
+
+    subject = "movement/{movement_id}"
+    movement_id: str
+    kind: str
+    quantity: int
+    reference: str | None = None
+
+
+class _Basket(EventData):
+    source = "basket"
+    subject = "basket/{basket_id}"
+    basket_id: str
+    customer_id: str | None = None
+    channel: str | None = None
+
+
+class BasketChanged(_Basket):
+    """Lines changed. `skus` are those touched by this change."""
+
+    skus: list[str] = []
+    change: str
+
+
+class BasketMerged(_Basket):
+    """Another basket's lines were taken in."""
+
+    merge_id: str
+    from_basket_id: str
+
+
+class BasketUnmerged(_Basket):
+    """A merge was undone."""
+
+    merge_id: str
+    from_basket_id: str
+
+
+class BasketAbandoned(_Basket):
+    """Nothing happened to a filled basket for the configured time."""
+
+    silent_since: str
+
+
+class OrderedLine(BaseModel):
+    """What an order takes from one stock level."""
+
+    model_config = ConfigDict(extra="ignore")
+    sku: str
+    quantity: int
+    location_id: str
+    shard: str | None = None
+
+
+class _Order(EventData):
+    source = "checkout"
+    subject = "order/{order_id}"
+    order_id: str
+    order_number: str
+    market: str
+    channel: str
+    currency: str
+    total: int
+    customer_id: str | None = None
+    basket_id: str | None = None
+    lines: list[OrderedLine]
+
+
+class OrderPlaced(_Order):
+    """An order was placed and holds its stock until `pay_by`."""
+
+    pay_by: str
+
+
+class OrderPaid(_Order):
+    """Captured payments cover the total."""
+
+    paid_at: str
+
+
+class OrderExpired(_Order):
+    """Not paid in time: stock and lines were given back."""
+
+
+class OrderCancelled(_Order):
+    """Cancelled. `was_paid` tells whether the goods had been sold already."""
+
+    was_paid: bool = False
+
+
+class OrderFulfilled(_Order):
+    """Handed over or sent."""
+
+
+class RefundDue(BaseModel):
+    """One payment of which `amount` minor units must go back."""
+
+    payment_id: str
+    amount: int
+
+
+class OrderRefundDue(_Order):
+    """Money was captured that this order must not keep."""
+
+    refunds: list[RefundDue]
+    reason: str
+
+
+class _Payment(EventData):
+    source = "payments"
+    subject = "payment/{payment_id}"
+    payment_id: str
+    order_id: str
+    provider: str
+    method: str
+    currency: str
+    amount: int
+    captured: int
+    refunded: int
+    customer_id: str | None = None
+
+
+class PaymentAuthorized(_Payment):
+    """Money is reserved, not yet taken."""
+
+
+class PaymentCaptured(_Payment):
+    """Money was taken. `captured` and `refunded` are totals of this payment so far."""
+
+
+class PaymentFailed(_Payment):
+    """An attempt failed, expired or was cancelled; a later one may still succeed."""
+
+    status: str
+
+
+class PaymentRefunded(_Payment):
+    """Money went back; `refunded` is the total."""
+
+
+class PaymentRefundFailed(_Payment):
+    """A refund was refused, possibly after it had been reported as done."""
+
+    refund_id: str
+
+
+class PaymentReceivedLate(_Payment):
+    """Captured after the payable was closed."""
+
+
+class PaymentAmountMismatch(_Payment):
+    """The provider reports another amount or currency than was asked for."""
+
+    reported_amount: int
+    reported_currency: str
+
+
+class PaymentChargebackOpened(_Payment):
+    """The payer's bank took money back."""
+
+    chargeback_id: str
+
+
+class PaymentChargebackClosed(_Payment):
+    """A chargeback was decided."""
+
+    chargeback_id: str
+    outcome: str
+
+
+class _Profile(EventData):
+    source = "profiles"
+    subject = "profile/{profile_id}"
+    profile_id: str
+
+
+class ProfileCreated(_Profile):
+    """A profile exists."""
+
+
+class ProfileIdentified(_Profile):
+    """An identity was attached. Only its kind and, for accounts, the customer id are told."""
+
+    kind: str
+    customer_id: str | None = None
+
+
+class ProfileMerged(_Profile):
+    """Two profiles are one person."""
+
+    merge_id: str
+    survivor_id: str
+    absorbed_id: str
+
+
+class ProfileUnmerged(_Profile):
+    """They are not."""
+
+    merge_id: str
+    survivor_id: str
+    absorbed_id: str
+
+
+class ProfileErased(_Profile):
+    """Everything personal is gone."""
+
+
+TYPES: dict[str, type[EventData]] = {
+    "product.changed": ProductChanged,
+    "price.changed": PriceChanged,
+    "stock.moved": StockMoved,
+    "stock.level_changed": StockLevelChanged,
+    "stock.oversold": StockOversold,
+    "basket.changed": BasketChanged,
+    "basket.merged": BasketMerged,
+    "basket.unmerged": BasketUnmerged,
+    "basket.abandoned": BasketAbandoned,
+    "order.placed": OrderPlaced,
+    "order.paid": OrderPaid,
+    "order.expired": OrderExpired,
+    "order.cancelled": OrderCancelled,
+    "order.refund_due": OrderRefundDue,
+    "order.fulfilled": OrderFulfilled,
+    "payment.authorized": PaymentAuthorized,
+    "payment.captured": PaymentCaptured,
+    "payment.failed": PaymentFailed,
+    "payment.refunded": PaymentRefunded,
+    "payment.refund_failed": PaymentRefundFailed,
+    "payment.received_late": PaymentReceivedLate,
+    "payment.amount_mismatch": PaymentAmountMismatch,
+    "payment.chargeback_opened": PaymentChargebackOpened,
+    "payment.chargeback_closed": PaymentChargebackClosed,
+    "profile.created": ProfileCreated,
+    "profile.identified": ProfileIdentified,
+    "profile.merged": ProfileMerged,
+    "profile.unmerged": ProfileUnmerged,
+    "profile.erased": ProfileErased,
+}
+"""Event type -> model."""
+
+
+class Cause:
+    """What the current invocation answers to. Set by the door, written into every event it makes."""
+
+    correlation_id: ClassVar[str] = ""
+    causation_id: ClassVar[str] = ""
+
+
+def of(type: str, **data: Any) -> dict[str, Any]:
+    """The `event` attribute of the item version being written: the type, and what the item itself does not say."""
+    if type not in TYPES:
+        raise ValueError(f"unknown event type {type}")
+    event: dict[str, Any] = {"type": type, "time": clock.iso(), "data": data}
+    if Cause.correlation_id:
+        event["correlation"] = Cause.correlation_id
+    if Cause.causation_id:
+        event["cause"] = Cause.causation_id
+    return event
+
+
+class Envelope(BaseModel):
+    """The CloudEvents 1.0 envelope on the bus. `id` is `subject@version`: a repeat is visible to anyone."""
+
+    specversion: str = "1.0"
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    dataschema: str
+    correlationid: str | None = None
+    causationid: str | None = None
+    data: dict[str, Any]
+
+
+def envelope(item: dict[str, Any]) -> Envelope | None:
+    """The event that this version of an item means; None if it means none.
+
+    Raises pydantic.ValidationError if the item does not say what its event type promises.
+    """
+    event = item.get("event")
+    if not event:
+        return None
+    model = TYPES[event["type"]]
+    data = model.model_validate(item | event.get("data", {})).model_dump(exclude_none=True)
+    subject = model.subject.format(**data)
+    return Envelope(
+        id=f"{subject}@{item.get('version', 1)}",
+        source=f"{BUS_SOURCE}.{model.source}",
+        type=event["type"],
+        subject=subject,
+        time=event["time"],
+        dataschema=f"/events/schemas/{event['type']}.json",
+        correlationid=event.get("correlation"),
+        causationid=event.get("cause"),
+        data=data,
+    )

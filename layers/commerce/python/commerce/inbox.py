@@ -1,0 +1,15 @@
+"""The inbox marker of an event consumer: put in the same transaction as its change, so a repeat changes nothing."""
+
+from commerce import clock, writes
+
+_KEPT_S = 14 * 24 * 3600
+
+
+class AlreadyHandled(Exception):
+    """This event (or this part of it) was worked off before."""
+
+
+def handled(table: str, consumer: str, event_id: str) -> writes.Write:
+    """Fragment: mark `event_id` as worked off by `consumer`."""
+    item = {"pk": f"INBOX#{consumer}#{event_id}", "sk": "-", "ttl": clock.epoch_after(_KEPT_S)}
+    return writes.put(table, item, refused=lambda old: AlreadyHandled(event_id))

@@ -1,0 +1,51 @@
+"""Who is calling, as the authorizer established it. Object keys are built from this, never from the request."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from commerce import problems
+
+Kind = Literal["guest", "customer", "staff", "device"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller: `id` is the basket of a guest, the customer id of a customer, the subject of staff and devices."""
+
+    kind: Kind
+    id: str
+    scopes: frozenset[str] = field(default_factory=frozenset)
+    location_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Distinguishes callers in stored keys (`customer:<id>`)."""
+        return f"{self.kind}:{self.id}"
+
+    @property
+    def serves(self) -> bool:
+        """Staff and tills act for others, within their scopes."""
+        return self.kind in ("staff", "device")
+
+    def has(self, scope: str) -> bool:
+        """Whether staff or a device holds this scope. Shoppers hold none."""
+        return self.serves and scope in self.scopes
+
+    def need(self, scope: str) -> None:
+        """Raises 403 without the scope."""
+        if not self.has(scope):
+            raise problems.forbidden(scope)
+
+    def as_context(self) -> dict[str, str]:
+        """The flat strings that API Gateway passes from the authorizer to a function."""
+        context = {"kind": self.kind, "id": self.id, "scopes": " ".join(sorted(self.scopes))}
+        return context | ({"location_id": self.location_id} if self.location_id else {})
+
+    @classmethod
+    def of_event(cls, event: dict[str, Any]) -> "Principal":
+        """The caller of a proxy event. Raises 401 if no authorizer ran: a private route fails closed."""
+        context = (event.get("requestContext") or {}).get("authorizer") or {}
+        if context.get("kind") not in ("guest", "customer", "staff", "device"):
+            raise problems.Problem(401, "unauthorized", "Who are you?", "This needs a bearer token.")
+        scopes = frozenset((context.get("scopes") or "").split())
+        return cls(context["kind"], context["id"], scopes, context.get("location_id") or None)
