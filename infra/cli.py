@@ -1,4 +1,4 @@
-"""The `mandje` command: one word per thing a person does, each in a module of its own that is loaded only when asked for.
+"""The `mandje` command: one word per thing a person does, each in a module that is loaded only when asked for.
 
 A module behind a word has `add_arguments(parser)` and `run(args) -> int` (the exit code); what goes wrong for a
 reason a person can act on is raised as `Sorry` and becomes one sentence.
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if find_spec(module) is None:
             return sorry(f"'{word}' is not part of this version (there is no {module}).")
         loaded = importlib.import_module(module)
-        child.description = (loaded.__doc__ or child.description).split("\n\n")[0]
+        child.description = (loaded.__doc__ or summary).split("\n\n")[0]
         loaded.add_arguments(child)
         child.set_defaults(run=loaded.run)
     args = parser.parse_args(argv)

@@ -145,12 +145,6 @@ class OrderExpired(_Order):
     """Not paid in time: stock and lines were given back."""
 
 
-class OrderCancelled(_Order):
-    """Cancelled. `was_paid` tells whether the goods had been sold already."""
-
-    was_paid: bool = False
-
-
 class OrderFulfilled(_Order):
     """Handed over or sent."""
 
@@ -160,6 +154,13 @@ class RefundDue(BaseModel):
 
     payment_id: str
     amount: int
+
+
+class OrderCancelled(_Order):
+    """Cancelled. `was_paid`: the goods were, or are about to be, sold. `refunds` is what must go back."""
+
+    was_paid: bool = False
+    refunds: list[RefundDue] = []
 
 
 class OrderRefundDue(_Order):
