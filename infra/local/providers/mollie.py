@@ -39,6 +39,8 @@ from .wire import Clock, Ids, Json, Reply, Request, bearer_key, read_json, reply
 _ID = r"([A-Za-z0-9_]+)"
 _KEY_LIFE_S = 3600
 _HAL = "application/hal+json"
+#: timer -> the statuses in which it still means something
+_EXPIRES = {"payment_expires": ("open", "pending"), "hold_expires": ("authorized",)}
 Call = Callable[..., tuple[int, Json | None]]
 
 
@@ -197,10 +199,10 @@ class Mollie:
         """Let happen what is due by itself: payments expire, refunds and captures move on."""
         while happening := self.account.timers.pop_due(self.account.clock()):
             action, thing_id = happening
-            if action == "payment_expires" and self.account.get("payment", thing_id)["status"] in ("open", "pending"):
-                payments.move(self.account, self.account.get("payment", thing_id), "expired")
-            elif action == "hold_expires" and self.account.get("payment", thing_id)["status"] == "authorized":
-                payments.move(self.account, self.account.get("payment", thing_id), "expired")
+            if action in _EXPIRES:
+                payment = self.account.get("payment", thing_id)
+                if payment["status"] in _EXPIRES[action]:
+                    payments.move(self.account, payment, "expired")
             elif action == "refund_processes":
                 money.move_refund(self.account, thing_id, "processing")
             elif action == "refund_arrives":

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from .outbox import Delivery, Outbox
-from .wire import Clock, Ids, Json, Timers, iso
+from .wire import Clock, Ids, Json, Timers, iso, words
 
 #: kind of object -> prefix of its ids
 PREFIXES = {
@@ -24,9 +24,9 @@ PLURALS = {kind: f"{kind}s" for kind in PREFIXES}
 # ten attempts in about 26 hours; Mollie publishes the two ends, the steps between are ours
 BACKOFF = (60, 120, 240, 480, 960, 1800, 3600, 10800, 75600)
 
-CURRENCIES = set(
+CURRENCIES = words(
     "AED AUD BGN BRL CAD CHF CZK DKK EUR GBP HKD HUF ILS ISK JPY MXN MYR NOK NZD PHP PLN RON RUB SEK SGD THB TWD USD"
-    " ZAR".split()
+    " ZAR"
 )
 _NO_DECIMALS = {"ISK", "JPY"}
 

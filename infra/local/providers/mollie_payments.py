@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -9,7 +10,7 @@ from .mollie_account import Account, MollieError, amount, decimals, read_amount
 from .mollie_money import captured, charged_back, refunded
 from .mollie_money import view as view_money
 from .pages import money
-from .wire import Json, iso
+from .wire import Json, iso, words
 
 #: method -> how long a payment stays open, in seconds
 OPEN_S = {
@@ -24,18 +25,18 @@ OPEN_S = {
 _EUR_ONLY = {"ideal", "bancontact", "banktransfer", "pointofsale", "giftcard"}
 _HOLDS = {"creditcard"}
 _HOLD_S = 7 * 86400
-_CREATE = set(
+_CREATE = words(
     "amount applicationFee billingAddress cancelUrl captureDelay captureMode customerId description dueDate issuer"
     " lines locale metadata method profileId redirectUrl restrictPaymentMethodsToCountry sequenceType"
-    " shippingAddress terminalId testmode webhookUrl".split()
+    " shippingAddress terminalId testmode webhookUrl"
 )
-_LINK = set(
+_LINK = words(
     "allowedMethods amount applicationFee billingAddress description expiresAt lines minimumAmount profileId"
-    " redirectUrl reusable sequenceType shippingAddress testmode webhookUrl".split()
+    " redirectUrl reusable sequenceType shippingAddress testmode webhookUrl"
 )
 
 
-def check_fields(body: Json, known: set[str]) -> None:
+def check_fields(body: Json, known: Set[str]) -> None:
     for name in body:
         if name not in known:
             raise MollieError(422, f'Non-existent body parameter "{name}" for this API call.', name)

@@ -139,7 +139,11 @@ class Stripe:
         self._answers: dict[str, Json] = {}
         terminal.register(self.account, {"registration_code": "simulated-wpe", "label": "Till 1"})
         if webhook_url:
-            endpoints.listen(self.account, webhook_url)
+            self.listen(webhook_url)
+
+    def listen(self, url: str) -> None:
+        """Send every event to ``url``, signed with the configured secrets."""
+        endpoints.listen(self.account, url)
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer one HTTP request with ``(status, headers, body)``. Status 0 means: break the connection."""
@@ -192,7 +196,7 @@ class Stripe:
             "undelivered": account.undelivered,
             "timers": account.timers.heap,
             "outbox": self.outbox.dump(),
-            "answers": self._answers,
+            "answers": {key: stored for key, stored in self._answers.items() if stored["until"] > account.clock()},
         }
 
     def load(self, state: Json) -> None:

@@ -8,12 +8,12 @@ from . import stripe_intents as intents
 from .pages import CHOICES, money, pay_page, result_page
 from .stripe_account import Account, StripeError, missing, no_such, whole
 from .stripe_methods import check_amount, new_method
-from .wire import Json, Reply, Request, redirect, reply_html
+from .wire import Json, Reply, Request, redirect, reply_html, words
 
-_CREATE = set(
+_CREATE = words(
     "mode line_items success_url cancel_url client_reference_id currency customer customer_email expand expires_at"
     " invoice_creation locale metadata payment_intent_data payment_method_types shipping_options submit_type ui_mode"
-    " return_url billing_address_collection payment_method_options".split()
+    " return_url billing_address_collection payment_method_options"
 )
 _WORDS = {
     "succeeded": ("Paid", "Thank you, the payment is done. You can close this page."),

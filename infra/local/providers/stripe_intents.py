@@ -7,14 +7,14 @@ from typing import Any
 from .stripe_account import Account, StripeError, flag, missing, whole
 from .stripe_methods import DECLINES, REDIRECTS, allowed_types, check_amount, new_method, resolve_method
 from .stripe_money import book
-from .wire import Json
+from .wire import Json, words
 
 CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action", "processing")
-_CREATE = set(
+_CREATE = words(
     "amount automatic_payment_methods capture_method confirm confirmation_method currency customer description"
     " error_on_requires_action expand mandate_data metadata off_session payment_method payment_method_data"
     " payment_method_options payment_method_types receipt_email return_url setup_future_usage shipping"
-    " statement_descriptor statement_descriptor_suffix transfer_group use_stripe_sdk".split()
+    " statement_descriptor statement_descriptor_suffix transfer_group use_stripe_sdk"
 )
 
 

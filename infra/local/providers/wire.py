@@ -88,6 +88,11 @@ def _as_list(name: str, node: Any) -> Any:
     return {key: _as_list(key, value) for key, value in node.items()}
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of ``text`` as a set: readable for long lists of field names."""
+    return frozenset(text.split())
+
+
 def bearer_key(headers: Mapping[str, str]) -> str | None:
     """The API key of ``Authorization: Bearer key`` or ``Basic base64(key:)``."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
