@@ -1,0 +1,13 @@
+"""Fixtures for every tier: a fresh world under test, cheap enough to have one per test."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    """The whole deployed system in this process, empty and at 10:00 on 21 November 2026. See tests/world/README.md."""
+    return World()
