@@ -68,7 +68,8 @@ class Story:
     def _signs_in(self, app: Api, basket_id: str, token: str) -> dict[str, Any]:
         self._scene("On the app she signs in, and the basket follows her")
         claim = app.post("/me/basket/claims", {"basket_token": token})
-        self._tell(f"lines that came along: {len(claim['merge']['lines_added'])} (merge {claim['merge']['merge_id'][:8]})")
+        merge = claim["merge"]
+        self._tell(f"lines that came along: {len(merge['lines_added'])} (merge {merge['merge_id'][:8]})")
         self._show(claim["basket"])
         basket: dict[str, Any] = claim["basket"]
         return basket
@@ -97,7 +98,8 @@ class Story:
             "contact": {"name": "Lotte de Vries", "email": "lotte@example.com"},
             "fulfilment": {"kind": "pickup", "location_id": self.till_store},
         })  # fmt: skip
-        self._tell(f"order {bold(order['order_number'])}: {_euro(order['totals']['total'])}, pay before {order['pay_by']}")
+        number, total = bold(order["order_number"]), _euro(order["totals"]["total"])
+        self._tell(f"order {number}: {total}, pay before {order['pay_by']}")
         self._bus()
         return order, before
 

@@ -9,12 +9,13 @@ _clients: dict[str, Any] = {}
 def client(service: str) -> Any:
     """The low-level client of a service, created on first use.
 
-    Standard retries, three attempts, two seconds to read: a Lambda must give up before its own time does.
-    `botocore` is used directly because `boto3` adds 20 ms of import for nothing we need.
+    Imported late, so that doors that never call AWS stay light. Standard retries, three attempts, two seconds to
+    read: a Lambda must give up before its own time does. `botocore` is used directly because `boto3` adds 20 ms of
+    import for nothing we need.
     """
     if service not in _clients:
-        from botocore.config import Config  # noqa: PLC0415 - imported late: doors that never call AWS stay light
-        from botocore.session import Session  # noqa: PLC0415
+        from botocore.config import Config
+        from botocore.session import Session
 
         config = Config(
             retries={"mode": "standard", "max_attempts": 3},

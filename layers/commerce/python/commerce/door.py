@@ -13,7 +13,8 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 from pydantic import BaseModel
 
 from commerce import clock, events, ids, log, problems
@@ -72,7 +73,7 @@ def rest() -> APIGatewayRestResolver:
     def _no_such_route(error: NotFoundError) -> Response[Any]:
         return _write(problems.Problem(404, "not-found", "Not found", "There is no such address."))
 
-    @app.exception_handler([ClientError, ConnectionError, HTTPClientError])
+    @app.exception_handler([ClientError, NoConnection, HTTPClientError])
     def _dependency(error: Exception) -> Response[Any]:
         # Throttled, or no answer in time: the caller may try again with the same Idempotency-Key.
         if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _THROTTLED:
@@ -96,8 +97,8 @@ def handler(app: APIGatewayRestResolver, max_body: int = MAX_BODY) -> Handler:
             "caller": (ctx.get("authorizer") or {}).get("kind"),
             "correlation_id": events.Cause.correlation_id,
         }
-        size = len(event.get("body") or "")
-        if size > max_body and len((event["body"] or "").encode()) > max_body * (4 / 3 if event.get("isBase64Encoded") else 1):
+        limit = max_body * 4 // 3 if event.get("isBase64Encoded") else max_body
+        if len((event.get("body") or "").encode(errors="replace")) > limit:
             too_large = problems.Problem(413, "body-too-large", "Too large", f"A body has at most {max_body} bytes.")
             answer = _plain(too_large)
         else:

@@ -18,7 +18,8 @@ def new() -> str:
     """A UUIDv7 (RFC 9562): sorts by creation time, unguessable in its last 74 bits."""
     millis = int(clock.source() * 1000)
     noise = int.from_bytes(random_bytes(10), "big")
-    value = (millis & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 62 & 0xFFF) << 64 | 0b10 << 62 | noise & (1 << 62) - 1
+    value = (millis & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 62 & 0xFFF) << 64
+    value |= 0b10 << 62 | noise & (1 << 62) - 1
     return str(uuid.UUID(int=value))
 
 
@@ -65,7 +66,7 @@ def _times_two(element: int) -> int:
 
 
 def customer_id(issuer: str, subject: str) -> str:
-    """The customer id of an account: its subject if that is a UUID, otherwise a UUID derived from issuer and subject."""
+    """The customer id of an account: its subject if that is a UUID, else a UUID of issuer and subject."""
     try:
         return str(uuid.UUID(subject))
     except ValueError:

@@ -23,7 +23,7 @@ class Market:
     receipt_seconds: int = 900
     """How long a price once shown is honoured."""
     sourcing: str = "fewest-parcels"
-    """How delivery stock is chosen: `fewest-parcels` or `most-stock`."""
+    """How delivery stock is chosen: `fewest-parcels`, `nearest` or `most-stock`."""
 
     def tax_percent(self, tax_class: str) -> int:
         """The percent of a tax class; an unknown class is taxed at the standard rate, never at none."""

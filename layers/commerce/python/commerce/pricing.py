@@ -137,4 +137,3 @@ def honoured_at(basket_id: str, shown: Receipt) -> str | None:
 
 def _promise(basket_id: str, identity: str, expires_at: str) -> dict[str, str]:
     return {"basket": basket_id, "id": identity, "until": expires_at}
-

@@ -19,7 +19,7 @@ def sweep(table: str, move_on: Callable[[dict[str, Any]], Any]) -> dict[str, int
         try:
             move_on(key)
             moved += 1
-        except Exception as error:  # noqa: BLE001 - the next item must still get its turn
+        except Exception as error:  # the next item must still get its turn
             failed += 1
             log.failure("sweep failed", error, table=table)
     log.outcome("sweep", table=table, moved=moved, failed=failed)

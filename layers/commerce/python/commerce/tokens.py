@@ -28,7 +28,8 @@ def read(purpose: str, token: str) -> dict[str, Any] | None:
     if key is None or not hmac.compare_digest(_mac(key, purpose, body).encode(), mac.encode()):
         return None
     payload: dict[str, Any] = json.loads(_unb64(body))
-    return None if payload.get("exp", clock.source()) < clock.source() else payload
+    expired = "exp" in payload and payload["exp"] < clock.source()
+    return None if expired else payload
 
 
 def cursor(scope: str, start: dict[str, Any] | None) -> str | None:

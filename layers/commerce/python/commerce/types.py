@@ -34,7 +34,8 @@ Sku = Annotated[str, StringConstraints(pattern=SKU_PATTERN)]
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Currency = Annotated[str, StringConstraints(min_length=3, max_length=3), AfterValidator(_known_currency)]
 Quantity = Annotated[int, Field(ge=1, le=99_999, strict=True)]
-Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]+$"), AfterValidator(_plain)]
+_EMAIL = r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]+$"
+Email = Annotated[str, StringConstraints(max_length=254, pattern=_EMAIL), AfterValidator(_plain)]
 Phone = Annotated[str, StringConstraints(max_length=20, pattern=r"^\+?[0-9][0-9 ().-]{4,18}$")]
 
 

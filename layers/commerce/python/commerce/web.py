@@ -27,15 +27,14 @@ _pool: Any = None
 
 
 def _over_sockets(method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Response:
-    import urllib3  # noqa: PLC0415 - only doors that call out pay for it
+    import urllib3  # only doors that call out pay for it
 
     global _pool
     if _pool is None:
         _pool = urllib3.PoolManager(num_pools=4, maxsize=4, retries=False)
+    limits = urllib3.Timeout(connect=2, read=timeout)
     try:
-        answer = _pool.request(
-            method, url, headers=dict(headers), body=body, timeout=urllib3.Timeout(connect=2, read=timeout), redirect=False
-        )
+        answer = _pool.request(method, url, headers=dict(headers), body=body, timeout=limits, redirect=False)
     except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
         raise Unreachable(str(error)) from error
     except urllib3.exceptions.HTTPError as error:

@@ -143,7 +143,10 @@ def commit(*fragments: Write | Iterable[Write], read_back: bool = False) -> dict
             # Full jitter: 20 ms, 40 ms ... at most. Randomness through the port, so that a seed replays it.
             clock.pause(0.02 * 2**attempt * ids.random_bytes(1)[0] / 255)
         try:
-            return _send_one(writes[0], read_back) if len(writes) == 1 else _send_all(writes)
+            if len(writes) == 1:
+                return _send_one(writes[0], read_back)
+            _send_all(writes)
+            return None
         except ClientError as error:
             causes = _causes(error, writes)
             if causes:
