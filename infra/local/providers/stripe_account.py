@@ -175,6 +175,8 @@ class Account:
             if target is None:
                 raise StripeError(f"This property cannot be expanded ({whole}).", param="expand")
             node[path[0]] = self.public(target)
+        elif not isinstance(node[path[0]], dict | list | None):
+            raise StripeError(f"This property cannot be expanded ({whole}).", param="expand")
         if path[1:] and node[path[0]] is not None:
             self._expand(node[path[0]], path[1:], whole)
 
