@@ -205,8 +205,8 @@ def only_public_routes_are_open(template: Template) -> list[str]:
     """The routes the contract calls public, and no other, go without the authorizer."""
     public = {
         ("get", "/products/{sku}"), ("get", "/products"), ("post", "/baskets"), ("get", "/stock/{sku}"),
-        ("get", "/stock"), ("get", "/locations"), ("get", "/locations/{location_id}"), ("post", "/webhooks/stripe/{account}"),
-        ("post", "/webhooks/mollie/{account}"), ("get", "/openapi.json"), ("get", "/docs"),
+        ("get", "/stock"), ("get", "/locations"), ("get", "/locations/{location_id}"), ("get", "/openapi.json"),
+        ("get", "/docs"), ("post", "/webhooks/stripe/{account}"), ("post", "/webhooks/mollie/{account}"),
     }  # fmt: skip
     open_routes = {
         (source["Method"], source["Path"])
