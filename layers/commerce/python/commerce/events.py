@@ -22,6 +22,11 @@ class EventData(BaseModel):
     subject: ClassVar[str]
     """Format of the subject, filled from the data."""
 
+    @classmethod
+    def subject_of(cls, data: dict[str, Any]) -> str:
+        """What the event is about: one subject for everything that has its own `version`."""
+        return cls.subject.format(**data)
+
 
 class _Catalog(EventData):
     source = "catalog"
@@ -44,29 +49,43 @@ class _Stock(EventData):
     subject = "stock/{sku}/{location_id}"
     sku: str
     location_id: str
-    shard: str | None = None
 
 
 class StockLevelChanged(_Stock):
-    """A level is now this. Later versions replace earlier ones."""
+    """A level is now this. Later versions replace earlier ones. The stock of a place is the sum over its levels."""
 
+    shard: str | None = None
     on_hand: int
     reserved: int
     safety: int
     available: int
 
+    @classmethod
+    def subject_of(cls, data: dict[str, Any]) -> str:
+        """A part of a split level counts its own versions, so it is a subject of its own."""
+        return super().subject_of(data) + (f"/{data['shard']}" if data.get("shard") else "")
+
 
 class StockOversold(StockLevelChanged):
-    """A fact drove `available` below zero: somebody who was promised goods may not get them."""
+    """A fact drove `available` below zero: somebody who was promised goods may not get them.
+
+    `missing` is how many promised units are not there (0: only the safety stock is gone); `orders` are those at risk,
+    newest first, as far as they are known.
+    """
+
+    missing: int = 0
+    orders: list[str] = []
 
 
 class StockMoved(_Stock):
-    """Goods moved. `quantity` is signed."""
+    """Goods moved. `quantity` is what it did to the stock on hand at the location, signed."""
 
     subject = "movement/{movement_id}"
     movement_id: str
     kind: str
     quantity: int
+    to_location_id: str | None = None
+    order_id: str | None = None
     reference: str | None = None
 
 
@@ -160,6 +179,7 @@ class OrderCancelled(_Order):
     """Cancelled. `was_paid`: the goods were, or are about to be, sold. `refunds` is what must go back."""
 
     was_paid: bool = False
+    paid_at: str | None = None
     refunds: list[RefundDue] = []
 
 
@@ -347,7 +367,7 @@ def envelope(item: dict[str, Any]) -> Envelope | None:
         return None
     model = TYPES[event["type"]]
     data = model.model_validate(item | event.get("data", {})).model_dump(exclude_none=True)
-    subject = model.subject.format(**data)
+    subject = model.subject_of(data)
     return Envelope(
         id=f"{subject}@{item.get('version', 1)}",
         source=f"{BUS_SOURCE}.{model.source}",

@@ -16,10 +16,14 @@ _ACCOUNTS = uuid.UUID("6f1d1f6e-3b55-5d0c-9a4e-6d616e646a65")
 
 def new() -> str:
     """A UUIDv7 (RFC 9562): sorts by creation time, unguessable in its last 74 bits."""
-    millis = int(clock.source() * 1000)
-    noise = int.from_bytes(random_bytes(10), "big")
-    value = (millis & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 62 & 0xFFF) << 64
-    value |= 0b10 << 62 | noise & (1 << 62) - 1
+    return uuid7(int(clock.source() * 1000), random_bytes(10))
+
+
+def uuid7(millis: int, noise: bytes) -> str:
+    """The UUIDv7 of a moment (epoch milliseconds) and ten bytes: random, or of a digest to get the same id again."""
+    bits = int.from_bytes(noise, "big")
+    value = (millis & (1 << 48) - 1) << 80 | 0x7 << 76 | (bits >> 62 & 0xFFF) << 64
+    value |= 0b10 << 62 | bits & (1 << 62) - 1
     return str(uuid.UUID(int=value))
 
 
