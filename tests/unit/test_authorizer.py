@@ -98,7 +98,7 @@ def _ask(header: str | None) -> dict[str, Any]:
 
 def _refused(header: str | None) -> None:
     # The very text is what the gateway looks for.
-    with pytest.raises(Exception, match="^Unauthorized$"):
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
         _ask(header)
 
 
