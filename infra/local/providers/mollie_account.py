@@ -156,8 +156,13 @@ class Account:
                 "self": self.link(f"{path}?{urlencode({'limit': limit})}"),
                 "previous": linked(max(start - limit, 0)) if start else None,
                 "next": linked(start + limit),
+                "documentation": documentation(f"list-{PLURALS[kind]}"),
             },
         }
+
+
+def documentation(page: str) -> Json:
+    return {"href": f"https://docs.mollie.com/reference/{page}", "type": "text/html"}
 
 
 def _plain(delivery: Delivery, now: float) -> dict[str, str]:

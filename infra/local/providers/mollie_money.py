@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .mollie_account import Account, MollieError, amount, read_amount
+from .mollie_account import Account, MollieError, amount, documentation, read_amount
 from .wire import Json, iso
 
 _REFUND = ("amount", "description", "metadata", "reverseRouting", "routingReversals", "testmode", "externalReference")
@@ -179,7 +179,7 @@ def view(account: Account, one: Json) -> Json:
     shown["_links"] = {
         "self": account.link(f"payments/{payment_id}/{kind}s/{one['id']}"),
         "payment": account.link(f"payments/{payment_id}"),
-        "documentation": {"href": f"https://docs.mollie.com/reference/get-{kind}", "type": "text/html"},
+        "documentation": documentation(f"get-{kind}"),
     }
     return shown
 
