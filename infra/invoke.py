@@ -104,10 +104,10 @@ def seeded_world() -> Any:
             world.call("PUT", f"/locations/{key}", staff, json=place)
         products = [one for one in retailer.products() if one["sku"] in retailer.ALWAYS_IN_STORE]
         world.call("POST", "/products/batch", staff, json={"products": products}, key="seed")
-        for place in ("ams-kalverstraat", retailer.WAREHOUSE):
+        for location in ("ams-kalverstraat", retailer.WAREHOUSE):
             for product in products:
-                movement = {"location_id": place, "sku": product["sku"], "kind": "receipt", "quantity": 25}
-                world.call("POST", "/stock/movements", staff, json=movement, key=f"seed:{place}:{product['sku']}")
+                movement = {"location_id": location, "sku": product["sku"], "kind": "receipt", "quantity": 25}
+                world.call("POST", "/stock/movements", staff, json=movement, key=f"seed:{location}:{product['sku']}")
         _guest_basket()
     return world
 
