@@ -322,3 +322,49 @@ def test_the_server_delivers_retries_and_keeps_its_books(tmp_path: Path, shop: t
 
 def jwks_of(folder: Path) -> dict:
     return Issuer("https://anything.test", "mandje", folder, lambda: START).jwks()
+
+
+# anything at all
+
+ODD = [None, True, 0, -1, 2**70, 1.5, "", "x", "\x00", "é" * 300, [], ["x"], [[]], {}, {"a": "b"}, {"a": {"b": []}}]
+
+
+@pytest.mark.parametrize("path", ["/v2/payments", "/v2/payment-links", "/v2/payments/{id}/refunds", "/_test/pay"])
+def test_mollie_never_breaks_on_odd_values(clock: Clock, path: str) -> None:
+    client = mollie(clock)
+    path = path.replace("{id}", client.ok("POST", "/v2/payments", BODY)["id"])
+    names = "amount description method captureMode webhookUrl expiresAt allowedMethods terminalId id"
+    for name in names.split():
+        for value in ODD:
+            for body in ({**BODY, name: value}, {"amount": BODY["amount"], "description": "x", name: value}, value):
+                status, _ = client.json("POST", path, body)
+                assert status < 500, (name, value)
+    assert client.ok("GET", "/v2/payments")["count"] > 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/payment_intents", "/v1/refunds", "/v1/checkout/sessions", "/v1/payment_methods", "/v1/webhook_endpoints"],
+)
+def test_stripe_never_breaks_on_odd_values(clock: Clock, path: str) -> None:
+    client = stripe(clock)
+    names = "amount currency metadata payment_method payment_method_types payment_method_data expand line_items"
+    names += " payment_intent_data mode type card url enabled_events charge confirm"
+    shapes = [
+        "{}={}",
+        "{}[]={}",
+        "{}[a]={}",
+        "{}[0]={}",
+        "{}[0][type]={}",
+        "{}[price_data]={}",
+        "{}[0][0][0]={}",
+        "{}[={}",
+    ]
+    for name in names.split():
+        for shape in shapes:
+            for value in ("", "x", "-1", "%00", "%FF", "9" * 40, "true"):
+                given = f"amount=500&currency=eur&mode=payment&{shape.format(name, value)}"
+                assert client.raw("POST", path, given.encode())[0] < 500, given
+                assert client.raw("GET", f"{path}?{shape.format(name, value)}")[0] < 500
+    for wrong in ("created=x", "created[]=1", "created[near]=1", "created[gte]=x", "limit=x", "limit[]=1"):
+        assert client.raw("GET", f"/v1/events?{wrong}")[0] == 400, wrong

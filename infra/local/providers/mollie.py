@@ -166,7 +166,8 @@ class Mollie:
         ids: a fresh token of letters and digits a call (``wire.random_ids``); the only source of randomness.
         public_url: how a browser reaches this stand-in, for checkout pages and ``_links``.
 
-    Drive it with ``handle``; make what ``due`` returns and report each with ``delivered``.
+    Drive it with ``handle``; make what ``due`` returns and report each with ``delivered``. Callers in several
+    threads take turns: there are no locks inside.
     """
 
     def __init__(self, api_key: str, clock: Clock, ids: Ids, *, public_url: str = "https://mollie.test") -> None:

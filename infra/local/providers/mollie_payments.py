@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -119,7 +120,7 @@ def draft(account: Account, content: Json) -> Json:
 def _method(given: Any, currency: str) -> str | None:
     methods = given if isinstance(given, list) else [given] if given else []
     for one in methods:
-        if one not in OPEN_S:
+        if not isinstance(one, str) or one not in OPEN_S:
             raise MollieError(422, "The payment method is invalid", "method")
         if one in _EUR_ONLY and currency != "EUR":
             raise MollieError(422, f"The currency {currency} is not supported by the method {one}", "amount.currency")
@@ -237,8 +238,14 @@ def move(account: Account, payment: Json, status: str, reason: str | None = None
 def create_link(account: Account, body: Json) -> Json:
     """POST /v2/payment-links. Every visitor of the page who pays makes a payment of the link."""
     check_fields(body, _LINK)
-    given = body.get("amount")
+    given, until, allowed = body.get("amount"), body.get("expiresAt"), body.get("allowedMethods")
     minor, currency = read_amount(given) if given else (None, None)
+    if until is not None and not _readable_time(until):
+        raise MollieError(422, "The expiry date is invalid", "expiresAt")
+    if allowed is not None and not isinstance(allowed, list):
+        raise MollieError(422, "The allowed methods are invalid", "allowedMethods")
+    for one in allowed or []:
+        _method(one, currency or "EUR")
     link = account.new(
         "payment-link",
         {
@@ -249,12 +256,19 @@ def create_link(account: Account, body: Json) -> Json:
             "redirectUrl": check_url(body, "redirectUrl"),
             "webhookUrl": check_url(body, "webhookUrl"),
             "paidAt": None,
-            "expiresAt": body.get("expiresAt"),
+            "expiresAt": until,
             "reusable": bool(body.get("reusable", False)),
-            "allowedMethods": body.get("allowedMethods"),
+            "allowedMethods": allowed,
         },
     )
     return view_link(account, link)
+
+
+def _readable_time(given: object) -> bool:
+    try:
+        return datetime.fromisoformat(str(given)).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def view_link(account: Account, link: Json) -> Json:
@@ -270,7 +284,8 @@ def view_link(account: Account, link: Json) -> Json:
 
 def link_open(account: Account, link: Json) -> bool:
     """Whether the link's page still takes a payment."""
-    over = link["expiresAt"] is not None and link["expiresAt"] <= iso(account.clock())
+    until = link["expiresAt"]
+    over = until is not None and datetime.fromisoformat(until).timestamp() <= account.clock()
     return not over and not link["archived"] and (link["reusable"] or not link["paidAt"])
 
 

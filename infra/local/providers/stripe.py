@@ -4,6 +4,8 @@ API: payment_intents (create, retrieve, update, confirm, capture, cancel, list),
 payment_methods, checkout sessions, events, webhook_endpoints, terminal readers with their test helper,
 balance_transactions.
 
+Every PaymentIntent has a hosted page at ``/pay/pi_..``: iDEAL redirects there, and it stands in for a card form.
+
 Test doors (no key needed; JSON in and out), next to those of ``controls``:
 
 ==================================  =====================================================================
@@ -26,85 +28,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
 from . import stripe_checkout as checkout
 from . import stripe_endpoints as endpoints
-from . import stripe_intents as intents
 from . import stripe_money as money
 from . import stripe_terminal as terminal
 from .controls import Controls
 from .outbox import Delivery
 from .pages import CHOICES
-from .stripe_account import API_VERSION, Account, StripeError
-from .stripe_methods import new_method
+from .stripe_account import API_VERSION, Account, StripeError, check_shapes
+from .stripe_routes import ID, ROUTES
 from .wire import Clock, Ids, Json, Reply, Request, bearer_key, read_form, read_json, reply_json
 
-_ID = r"([A-Za-z0-9_]+)"
 _KEY_LIFE_S = 86400
-Call = Callable[..., Json]
-
-
-def _reads(kind: str, param: str = "id") -> Call:
-    return lambda account, thing_id, params: account.get(kind, thing_id, param)
-
-
-def _lists(kind: str, url: str, *filters: str) -> Call:
-    def call(account: Account, params: Json) -> Json:
-        wanted = {name: params[name] for name in filters if name in params}
-        return account.page(kind, url, params, lambda one: all(one.get(k) == v for k, v in wanted.items()))
-
-    return call
-
-
-_ROUTES: list[tuple[str, str, Call]] = [
-    ("POST", "/v1/payment_intents", intents.create),
-    ("GET", "/v1/payment_intents", _lists("payment_intent", "/v1/payment_intents", "customer")),
-    ("GET", f"/v1/payment_intents/{_ID}", _reads("payment_intent", "intent")),
-    ("POST", f"/v1/payment_intents/{_ID}", intents.update),
-    ("POST", f"/v1/payment_intents/{_ID}/confirm", intents.confirm),
-    ("POST", f"/v1/payment_intents/{_ID}/capture", intents.capture),
-    ("POST", f"/v1/payment_intents/{_ID}/cancel", intents.cancel),
-    ("GET", "/v1/charges", _lists("charge", "/v1/charges", "payment_intent", "customer")),
-    ("GET", f"/v1/charges/{_ID}", _reads("charge")),
-    ("POST", "/v1/refunds", money.create_refund),
-    ("GET", "/v1/refunds", _lists("refund", "/v1/refunds", "payment_intent", "charge")),
-    ("GET", f"/v1/refunds/{_ID}", _reads("refund")),
-    ("GET", "/v1/disputes", _lists("dispute", "/v1/disputes", "payment_intent", "charge")),
-    ("GET", f"/v1/disputes/{_ID}", _reads("dispute")),
-    ("POST", f"/v1/disputes/{_ID}/close", lambda account, name, params: money.close_dispute(account, name, won=False)),
-    ("POST", "/v1/payment_methods", new_method),
-    ("GET", f"/v1/payment_methods/{_ID}", _reads("payment_method")),
-    ("POST", "/v1/checkout/sessions", checkout.create),
-    ("GET", "/v1/checkout/sessions", _lists("checkout.session", "/v1/checkout/sessions", "payment_intent", "status")),
-    ("GET", f"/v1/checkout/sessions/{_ID}", _reads("checkout.session")),
-    (
-        "GET",
-        f"/v1/checkout/sessions/{_ID}/line_items",
-        lambda account, name, params: checkout.line_items(account, name),
-    ),
-    ("POST", f"/v1/checkout/sessions/{_ID}/expire", lambda account, name, params: checkout.expire(account, name)),
-    ("GET", "/v1/events", endpoints.events),
-    ("GET", f"/v1/events/{_ID}", _reads("event")),
-    ("POST", "/v1/webhook_endpoints", endpoints.create),
-    ("GET", "/v1/webhook_endpoints", _lists("webhook_endpoint", "/v1/webhook_endpoints")),
-    ("GET", f"/v1/webhook_endpoints/{_ID}", _reads("webhook_endpoint")),
-    ("DELETE", f"/v1/webhook_endpoints/{_ID}", endpoints.delete),
-    ("POST", "/v1/terminal/readers", terminal.register),
-    ("GET", "/v1/terminal/readers", _lists("terminal.reader", "/v1/terminal/readers", "location", "status")),
-    ("GET", f"/v1/terminal/readers/{_ID}", _reads("terminal.reader")),
-    ("POST", f"/v1/terminal/readers/{_ID}/process_payment_intent", terminal.process),
-    (
-        "POST",
-        f"/v1/terminal/readers/{_ID}/cancel_action",
-        lambda account, name, params: terminal.cancel_action(account, name),
-    ),
-    ("POST", f"/v1/test_helpers/terminal/readers/{_ID}/present_payment_method", terminal.present),
-    ("GET", "/v1/balance_transactions", _lists("balance_transaction", "/v1/balance_transactions", "type", "source")),
-    ("GET", f"/v1/balance_transactions/{_ID}", _reads("balance_transaction")),
-]
 
 
 class Stripe:
@@ -119,7 +58,8 @@ class Stripe:
         webhook_url: where events go. More endpoints can be made through ``POST /v1/webhook_endpoints``.
         public_url: how a browser reaches this stand-in, for hosted pages.
 
-    Drive it with ``handle``; make what ``due`` returns and report each with ``delivered``.
+    Drive it with ``handle``; make what ``due`` returns and report each with ``delivered``. Callers in several
+    threads take turns: there are no locks inside.
     """
 
     def __init__(
@@ -152,6 +92,7 @@ class Stripe:
         if path.startswith("/_test/"):
             return self._test_door(request)
         if not path.startswith("/v1/"):
+            self.account.cause = {"id": None, "idempotency_key": None}
             page = checkout.hosted_page(self.account, request)
             return page or reply_json(404, {"error": {"type": "invalid_request_error", "message": f"No page {path}"}})
         fault = self.controls.take_fault(request)
@@ -216,6 +157,7 @@ class Stripe:
         self.account.cause = {"id": request_id, "idempotency_key": key}
         try:
             params = read_form(request.body.decode() if request.method == "POST" else request.query)
+            check_shapes(params)
             self._authorise(request, params)
             if key and (stored := self._replay(key, request)):
                 return stored
@@ -241,7 +183,7 @@ class Stripe:
 
     def _call(self, request: Request, params: Json) -> Json:
         expand = params.get("expand", [])
-        for method, pattern, call in _ROUTES:
+        for method, pattern, call in ROUTES:
             found = re.fullmatch(pattern, request.path)
             if found and method == request.method:
                 result = call(self.account, *found.groups(), params)
@@ -254,7 +196,7 @@ class Stripe:
             return
         if not key:
             raise StripeError("You did not provide an API key.", status=401)
-        browser = re.fullmatch(f"/v1/payment_intents/{_ID}(/confirm)?", request.path)
+        browser = re.fullmatch(f"/v1/payment_intents/{ID}(/confirm)?", request.path)
         if browser and key == self._secret_key.replace("sk_", "pk_", 1):
             intent = self.account.get("payment_intent", browser[1], "intent")
             if params.pop("client_secret", None) == intent["client_secret"]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from typing import Any
 
 from .outbox import Delivery, Outbox
-from .wire import Clock, Ids, Json, Timers
+from .wire import Clock, Ids, Json, Timers, words
 
 API_VERSION = "2026-10-28.endive"
 
@@ -185,7 +186,8 @@ class Account:
         limit = whole(params.get("limit", "10"), "limit")
         if not 1 <= limit <= 100:
             raise StripeError("Invalid limit: must be between 1 and 100", param="limit")
-        found = [one for one in reversed(self.objects[kind].values()) if keep(one) and _in_range(one, params)]
+        in_time = _created(params)
+        found = [one for one in reversed(self.objects[kind].values()) if keep(one) and in_time(one)]
         at = [one["id"] for one in found]
         more = False
         if after := params.get("starting_after"):
@@ -202,6 +204,36 @@ class Account:
         return {"object": "list", "url": url, "has_more": more, "data": [self.public(one) for one in found[:limit]]}
 
 
+_COMPARES = {"gte": operator.ge, "gt": operator.gt, "lte": operator.le, "lt": operator.lt}
+_OBJECTS = words(
+    "automatic_payment_methods bancontact billing_details card card_present ideal invoice_creation mandate_data"
+    " metadata payment_intent_data payment_method_data payment_method_options price_data product_data shipping"
+)
+_LISTS = words("enabled_events expand line_items payment_method_types shipping_options types")
+
+
+def check_shapes(params: Json) -> None:
+    """Refuse a text where Stripe wants an object or a list, and the other way round."""
+    for name, value in params.items():
+        if name in _OBJECTS and not isinstance(value, dict):
+            raise StripeError("Invalid object", param=name)
+        if name in _LISTS and not isinstance(value, list):
+            raise StripeError("Invalid array", param=name)
+        if name not in _OBJECTS | _LISTS | {"created"} and not isinstance(value, str):
+            raise StripeError(f"Invalid string: {value}", param=name)
+        if name == "metadata" and not all(isinstance(one, str) for one in value.values()):
+            raise StripeError("Metadata values must be strings", param=name)
+        if name in ("payment_intent_data", "payment_method_data", "price_data"):
+            check_shapes(value)
+        if name == "line_items":
+            for one in value:
+                if not isinstance(one, dict):
+                    raise StripeError("Invalid object", param=name)
+                check_shapes(one)
+        elif isinstance(value, list) and not all(isinstance(one, str) for one in value):
+            raise StripeError("Invalid string", param=name)
+
+
 def whole(value: object, param: str) -> int:
     """A form value as an integer, the way Stripe refuses others."""
     try:
@@ -214,16 +246,13 @@ def flag(value: object) -> bool:
     return value in ("true", True)
 
 
-def _in_range(one: Json, params: Json) -> bool:
-    created = params.get("created")
-    if created is None:
-        return True
+def _created(params: Json) -> Callable[[Json], bool]:
+    """The ``created`` filter of a list: a moment, or any of gt, gte, lt, lte."""
+    created = params.get("created", {})
     if isinstance(created, str):
-        return bool(one["created"] == whole(created, "created"))
-    tests: dict[str, Callable[[int, int], bool]] = {
-        "gte": lambda a, b: a >= b,
-        "gt": lambda a, b: a > b,
-        "lte": lambda a, b: a <= b,
-        "lt": lambda a, b: a < b,
-    }
-    return all(tests[name](one["created"], whole(value, f"created[{name}]")) for name, value in created.items())
+        moment = whole(created, "created")
+        return lambda one: bool(one["created"] == moment)
+    if not isinstance(created, dict) or not set(created) <= set(_COMPARES):
+        raise StripeError("Invalid object", param="created")
+    bounds = [(_COMPARES[name], whole(value, f"created[{name}]")) for name, value in created.items()]
+    return lambda one: all(compares(one["created"], bound) for compares, bound in bounds)
