@@ -65,6 +65,8 @@ def test_an_event_shows_its_object_as_it_was_then(client: Client) -> None:
     events = {one["type"]: one["data"]["object"] for one in client.webhooks()}
     assert events["charge.succeeded"]["amount_refunded"] == 0
     assert events["charge.refunded"]["amount_refunded"] == 4999
+    listed = client.ok("GET", "/v1/events?type=charge.succeeded")["data"]
+    assert [one["data"]["object"]["amount_refunded"] for one in listed] == [0]
 
 
 @pytest.mark.parametrize("method", ["pm_card_chargeDeclined", "pm_card_visa_chargeDeclinedInsufficientFunds"])
