@@ -1,17 +1,71 @@
-"""The basket item as checkout meets it: what is in it, taking out what was ordered, giving it back.
+"""The basket item as more than one service meets it: what is in it, and the one way its content changes.
 
-Item `B#<id>` / `-`. Lines are an add-wins set of dots: `dots{"<sku>|<writer>|<seq>": {q, via, at, saved?, ...}}`.
-A dot never changes; a line's quantity is the sum of its dots. The basket service owns every other rule.
+Item `B#<id>` / `-`. The lines are an add-wins set of *dots*; a dot is one accepted add and never changes:
+
+    dots{name: [sku, quantity, at, via, more]}   name = digest of a request's Idempotency-Key (8 characters),
+                                                 or `<writer>|<seq>` for the seq-th operation of a device's log
+    recent{name: stamp}   simple clients' dots that are gone, for a day: repeating such an add changes nothing
+    seen{writer: seq}     how far each device's log was applied
+    units                 the sum of all quantities
+
+A line's quantity is the sum of its dots. Why dots are lists and names carry no SKU: docs/decisions/basket-layout.md.
+The basket service owns every other rule.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import base64
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from commerce import events, writes
+from commerce import clock, events, reads, writes
 
 PER_DOT_LIMIT = 60
 """Up to here single dots are named in the expression (4 KB at most); above, the whole map is written back."""
+
+RECENT_HOURS = 25
+"""A gone dot's name is kept for a day (in whole hours, so one more)."""
+
+Packed = list[Any]
+"""A dot as stored. Only this module takes it apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One accepted add. `at` is milliseconds since the epoch by the adder's clock: display and order only."""
+
+    sku: str
+    quantity: int
+    at: int
+    via: str = ""
+    """Channel of the adder; empty means the basket's own channel."""
+    saved: bool = False
+    """Saved for later: not in the sums, not ordered."""
+    origin: str | None = None
+    """Tag of the basket that was merged in with this dot."""
+    through: str | None = None
+    """Tag of the merged basket whose old address this dot was added by, after the merge."""
+    by: str | None = None
+    """Who added it, if it was not the shopper (`device:till-ams-1`)."""
+    location_id: str | None = None
+    """Where it was added, if in a store."""
+
+    @classmethod
+    def of(cls, packed: Packed) -> "Dot":
+        """Read a stored dot."""
+        sku, quantity, at = packed[:3]
+        via = packed[3] if len(packed) > 3 else ""
+        more = packed[4] if len(packed) > 4 else {}
+        saved = more.get("s", False)
+        return cls(sku, quantity, at, via, saved, more.get("o"), more.get("t"), more.get("b"), more.get("l"))
+
+    def packed(self) -> Packed:
+        """As stored: trailing members that say nothing are left out, because every byte of a basket is paid for."""
+        more = {"s": self.saved, "o": self.origin, "t": self.through, "b": self.by, "l": self.location_id}
+        said = {key: value for key, value in more.items() if value}
+        tail: Packed = [self.via, said] if said else [self.via] if self.via else []
+        return [self.sku, self.quantity, self.at, *tail]
 
 
 def key(basket_id: str) -> tuple[str, str]:
@@ -19,75 +73,166 @@ def key(basket_id: str) -> tuple[str, str]:
     return f"B#{basket_id}", "-"
 
 
-def sku_of(dot: str) -> str:
-    """The SKU a dot is about."""
-    return dot.split("|", 1)[0]
+def home(basket_id: str) -> dict[str, Any] | None:
+    """The basket, or the one it was merged into; None if there is none (any more)."""
+    basket = reads.get("BASKET", key(basket_id))
+    hops = 0
+    while basket and basket["state"] == "merged" and hops < 4:
+        basket, hops = reads.get("BASKET", key(basket["merged_to"])), hops + 1
+    return basket
 
 
-def ordered_dots(basket: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The dots an order takes: everything that is not saved for later."""
-    return {name: dot for name, dot in basket["dots"].items() if not dot.get("saved")}
+def dots(basket: Mapping[str, Any]) -> dict[str, Dot]:
+    """All dots, in order of their adding."""
+    return {name: Dot.of(packed) for name, packed in _in_order(basket["dots"])}
 
 
-def quantities(dots: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+def ordered_dots(basket: Mapping[str, Any]) -> dict[str, Packed]:
+    """The dots an order takes: everything that is not saved for later. Keep them as they are, to give them back."""
+    return {name: packed for name, packed in basket["dots"].items() if not Dot.of(packed).saved}
+
+
+def quantities(dots: Mapping[str, Packed]) -> dict[str, int]:
     """Quantity per SKU, in order of first appearance."""
     total: dict[str, int] = {}
-    for name, dot in sorted(dots.items(), key=lambda entry: (entry[1]["at"], entry[0])):
-        total[sku_of(name)] = total.get(sku_of(name), 0) + dot["q"]
+    for _, packed in _in_order(dots):
+        dot = Dot.of(packed)
+        total[dot.sku] = total.get(dot.sku, 0) + dot.quantity
     return total
+
+
+def _in_order(dots: Mapping[str, Packed]) -> list[tuple[str, Packed]]:
+    return sorted(dots.items(), key=lambda entry: (entry[1][2], entry[0]))
+
+
+# --------------------------------------------------------------------------------------------------------- names
+
+
+def simple(name: str) -> bool:
+    """Whether a dot was added by a request with an Idempotency-Key, not by a device's log."""
+    return "|" not in name
+
+
+def tag(basket_id: str) -> str:
+    """A basket id in 22 characters."""
+    return base64.urlsafe_b64encode(uuid.UUID(basket_id).bytes).rstrip(b"=").decode()
+
+
+def untag(text: str) -> str:
+    """The basket id of a tag."""
+    return str(uuid.UUID(bytes=base64.urlsafe_b64decode(text + "==")))
+
+
+def moved_name(name: str, tag: str) -> str:
+    """A dot's name in the basket its basket was merged into.
+
+    Devices count per basket, so `till-1|3` may be in both: it becomes `till-1@<tag>|3`. Digests of keys include the
+    basket id and stay as they are.
+    """
+    if simple(name):
+        return name
+    writer, _, seq = name.partition("|")
+    return f"{writer}@{tag}|{seq}"
+
+
+# ------------------------------------------------------------------------------------------------------- changes
 
 
 @dataclass
 class BasketChanged(Exception):
-    """The basket is no longer what the order was made from."""
+    """The basket is no longer what the writer read; `basket` is what it is now (None: gone)."""
 
     basket: dict[str, Any] | None
 
 
-def remove_ordered(basket: Mapping[str, Any], dots: Mapping[str, Any], order_id: str) -> writes.Write:
-    """Fragment: take exactly the ordered dots out; lines added meanwhile stay. Refused with `BasketChanged`."""
-    event = events.of("basket.changed", change="ordered", skus=_skus(dots))
-    values: dict[str, Any] = {":one": 1, ":event": event, ":open": "open", ":order": order_id}
-    names = {"#v": "version", "#e": "event", "#s": "state"}
-    bump = "#v = #v + :one, #e = :event, last_order = :order"
-    if len(dots) > PER_DOT_LIMIT:
-        kept = {name: dot for name, dot in basket["dots"].items() if name not in dots}
-        values |= {":kept": kept, ":version": basket["version"]}
-        change, when = {"set": f"dots = :kept, {bump}"}, "#s = :open AND #v = :version"
+def change(
+    basket: Mapping[str, Any],
+    event: dict[str, Any],
+    *,
+    put: Mapping[str, Packed] | None = None,
+    drop: Mapping[str, Packed] | None = None,
+    set: Iterable[str] = (),
+    remove: Iterable[str] = (),
+    when: Iterable[str] = (),
+    values: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] | None = None,
+    refused: Callable[[dict[str, Any] | None], Exception] = BasketChanged,
+) -> writes.Write:
+    """Fragment: take `drop` out and put `put` in, if the basket is open and every dot of `drop` is still there.
+
+    What others add meanwhile stays. Names of simple clients' dots that go are remembered in `recent`. Callers add
+    their own parts (`set`, `remove`), conditions (`when`), values and names. Many dots are written back as a whole,
+    which then needs the version that was read.
+    """
+    put, drop = put or {}, drop or {}
+    sets, removes, conditions = ["#v = #v + :one", "#e = :event", *set], [*remove], ["#s = :open", *when]
+    all_values = {":one": 1, ":event": event, ":open": "open"} | dict(values or {})
+    all_names = {"#v": "version", "#e": "event", "#s": "state"} | dict(names or {})
+    gone = {name: stamp(packed) for name, packed in drop.items() if simple(name)}
+    if len(put) + len(drop) > PER_DOT_LIMIT:
+        after = {name: packed for name, packed in basket["dots"].items() if name not in drop} | dict(put)
+        sets += ["dots = :dots", "recent = :recent", "units = :units"]
+        conditions.append("#v = :version")
+        all_values |= {":dots": after, ":recent": basket["recent"] | gone, ":units": sum_of(after)}
+        all_values |= {":version": basket["version"]}
     else:
-        alias = {f"#d{place}": name for place, name in enumerate(sorted(dots))}
-        names |= alias
-        change = {"set": bump, "remove": ", ".join(f"dots.{short}" for short in alias)}
-        # Dots never change, so "still there" is "still what was ordered".
-        when = " AND ".join(["#s = :open"] + [f"attribute_exists(dots.{short})" for short in alias])
+        for place, name in enumerate(sorted(drop)):
+            all_names[f"#d{place}"] = name
+            removes.append(f"dots.#d{place}")
+            # Dots never change, so "still there" is "still what was read".
+            conditions.append(f"attribute_exists(dots.#d{place})")
+            if name in gone:
+                sets.append(f"recent.#d{place} = :d{place}")
+                all_values[f":d{place}"] = gone[name]
+        for place, name in enumerate(sorted(put)):
+            all_names[f"#p{place}"], all_values[f":p{place}"] = name, put[name]
+            sets.append(f"dots.#p{place} = :p{place}")
+        if difference := sum_of(put) - sum_of(drop):
+            sets.append("units = units + :units")
+            all_values[":units"] = difference
     return writes.update(
-        "BASKET", key(basket["basket_id"]), **change, when=when, values=values, names=names, refused=BasketChanged
-    )
+        "BASKET", key(basket["basket_id"]), set=", ".join(sets), remove=", ".join(removes),
+        when=" AND ".join(conditions), values=all_values, names=all_names, refused=refused,
+    )  # fmt: skip
 
 
-def give_back(basket: Mapping[str, Any], dots: Mapping[str, Any], order_id: str) -> writes.Write:
+def sum_of(dots: Mapping[str, Packed]) -> int:
+    """How many pieces these dots are together."""
+    return sum(packed[1] for packed in dots.values())
+
+
+def body_digest(sku: str, quantity: int) -> int:
+    """Four digits that tell one add from another: whether a repeated key repeats its request."""
+    return int.from_bytes(hashlib.sha256(f"{sku} {quantity}".encode()).digest()[:4], "big") % 10_000
+
+
+def stamp(packed: Packed) -> int:
+    """What `recent` keeps of a gone dot: the hour it went, and the digest of the request that had added it."""
+    return int(clock.source() // 3600) * 10_000 + body_digest(packed[0], packed[1])
+
+
+def skus_of(dots: Mapping[str, Packed]) -> list[str]:
+    """The SKUs touched, at most 50: an event is a hint to look, not a copy of the basket."""
+    return sorted({packed[0] for packed in dots.values()})[:50]
+
+
+def remove_ordered(basket: Mapping[str, Any], dots: Mapping[str, Packed], order_id: str) -> writes.Write:
+    """Fragment: take exactly the ordered dots out; lines added meanwhile stay. Refused with `BasketChanged`."""
+    event = events.of("basket.changed", change="ordered", skus=skus_of(dots))
+    return change(basket, event, drop=dots, set=["last_order = :order"], values={":order": order_id})
+
+
+def give_back(
+    basket: Mapping[str, Any], dots: Mapping[str, Packed], order_id: str, ordered_from: str | None = None
+) -> writes.Write:
     """Fragment: an unpaid order returns its dots, each as it was. Refused with `BasketChanged` (then read again).
 
-    Dots keep their names, so doing it twice changes nothing and a device that had seen one can still remove it.
+    `basket` is the order's basket or, if that was merged since, its `home`; say `ordered_from` (the order's
+    `basket_id`), so that the dots get the names they would have had they been there at the merge. Dots keep their
+    names, so a device that had seen one can still remove it.
     """
-    event = events.of("basket.changed", change="given-back", skus=_skus(dots))
-    values: dict[str, Any] = {":one": 1, ":event": event, ":open": "open"}
-    names = {"#v": "version", "#e": "event", "#s": "state"}
-    bump = "#v = #v + :one, #e = :event"
-    if len(dots) > PER_DOT_LIMIT:
-        values |= {":dots": {**basket["dots"], **dots}, ":version": basket["version"]}
-        change, when = f"dots = :dots, {bump}", "#s = :open AND #v = :version"
-    else:
-        alias = {f"d{place}": name for place, name in enumerate(sorted(dots))}
-        names |= {f"#{short}": name for short, name in alias.items()}
-        values |= {f":{short}": dict(dots[name]) for short, name in alias.items()}
-        change = ", ".join([bump] + [f"dots.#{short} = :{short}" for short in alias])
-        when = "#s = :open"
-    return writes.update(
-        "BASKET", key(basket["basket_id"]), set=change, when=when, values=values, names=names, refused=BasketChanged
-    )
-
-
-def _skus(dots: Mapping[str, Any]) -> list[str]:
-    """The SKUs touched, at most 50: an event is a hint to look, not a copy of the basket."""
-    return sorted({sku_of(name) for name in dots})[:50]
+    event = events.of("basket.changed", change="given-back", skus=skus_of(dots))
+    if ordered_from and ordered_from != basket["basket_id"]:
+        came = tag(ordered_from)
+        dots = {moved_name(name, came): replace(Dot.of(packed), through=came).packed() for name, packed in dots.items()}
+    return change(basket, event, put=dots, set=["last_order = :order"], values={":order": order_id})
