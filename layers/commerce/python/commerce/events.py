@@ -263,26 +263,31 @@ class ProfileCreated(_Profile):
 
 
 class ProfileIdentified(_Profile):
-    """An identity was attached. Only its kind and, for accounts, the customer id are told."""
+    """An identity was attached or verified. Only its kind and, for accounts, the customer id are told."""
 
+    subject = "profile/{profile_id}/identity/{identity_id}"
+    identity_id: str
     kind: str
     customer_id: str | None = None
 
 
 class ProfileMerged(_Profile):
-    """Two profiles are one person."""
+    """Two profiles are one person. `profile_id` is the survivor's."""
 
+    subject = "merge/{merge_id}"
     merge_id: str
     survivor_id: str
     absorbed_id: str
 
 
 class ProfileUnmerged(_Profile):
-    """They are not."""
+    """That merge never was; other merges may still hold the two together."""
 
+    subject = "merge/{merge_id}"
     merge_id: str
     survivor_id: str
     absorbed_id: str
+    separated: bool = True
 
 
 class ProfileErased(_Profile):
