@@ -12,6 +12,8 @@ from commerce import clock, reads, tokens
 from commerce.markets import Market
 from commerce.money import tax_included
 
+HISTORY_HOURS = 24
+"""How long the catalog remembers what a price was."""
 _CACHE_S = 30.0
 _CACHE_SIZE = 5000
 _cache: dict[str, tuple[float, dict[str, Any]]] = {}
@@ -117,10 +119,8 @@ class Receipt:
 
 def receipt(basket_id: str, lines: list[PricedLine], market: Market) -> Receipt:
     """Sign what was shown: basket, moment, and a digest of each line's price."""
-    shown_at = clock.iso()
     expires_at = clock.after(market.receipt_seconds)
-    shown = tokens.digest([[line.sku, line.unit_price] for line in lines])[:16]
-    identity = f"{shown_at}~{shown}"
+    identity = f"{clock.iso()}~{_shown(lines)}"
     return Receipt(identity, expires_at, tokens.sign("price", _promise(basket_id, identity, expires_at)))
 
 
@@ -132,7 +132,21 @@ def honoured_at(basket_id: str, shown: Receipt) -> str | None:
     payload = tokens.read("price", shown.signature)
     if payload != _promise(basket_id, shown.id, shown.expires_at):
         raise ValueError("not a price receipt of this basket")
-    return shown.id.partition("~")[0] if clock.iso() <= shown.expires_at else None
+    return shown_at(shown) if clock.iso() <= shown.expires_at else None
+
+
+def shown_at(shown: Receipt) -> str:
+    """The moment a receipt was made, as ISO text. Only meaningful once `honoured_at` found it to be ours."""
+    return shown.id.partition("~")[0]
+
+
+def still_true(shown: Receipt, lines: list[PricedLine]) -> bool:
+    """Whether today's lines are what the receipt shows: the same things at the same prices."""
+    return shown.id.partition("~")[2] == _shown(lines)
+
+
+def _shown(lines: list[PricedLine]) -> str:
+    return tokens.digest(sorted([line.sku, line.unit_price] for line in lines))[:16]
 
 
 def _promise(basket_id: str, identity: str, expires_at: str) -> dict[str, str]:

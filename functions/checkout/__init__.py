@@ -1,0 +1,1 @@
+"""Checkout: a basket becomes an order in one transaction, and an order ends in exactly one way."""

@@ -1,0 +1,93 @@
+"""What a basket may be ordered as: by whom, in which version, at which price."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from checkout.views import PriceReceiptBody
+from commerce import baskets, clock, pricing, problems
+from commerce.markets import Market
+from commerce.pricing import PricedLine, Totals
+from commerce.principal import Principal
+
+
+def may_order(caller: Principal, basket: Mapping[str, Any]) -> bool:
+    """A guest orders the basket the token is for, a customer their own, staff and tills anybody's."""
+    match caller.kind:
+        case "guest":
+            return bool(caller.id == basket["basket_id"]) and not basket.get("owner")
+        case "customer":
+            return bool(caller.id == basket.get("owner"))
+    return caller.has("orders:write")
+
+
+def may_see(caller: Principal, order: Mapping[str, Any], scope: str) -> bool:
+    """Its owner, and staff or tills with the scope."""
+    return caller.has(scope) if caller.serves else bool(caller.key == order["owner"])
+
+
+def refuse_basket(basket: Mapping[str, Any], version: int | None, moved_to: str | None) -> problems.Problem | None:
+    """Why this basket, as it is, cannot be ordered. `moved_to` is told only to who may see that basket."""
+    if basket["state"] != "open":
+        moved = {"merged_to": moved_to} if moved_to else {}
+        return problems.conflict("basket-changed", "This basket was merged into another.", **moved)
+    if version is not None and version != basket["version"]:
+        return changed(basket)
+    if not baskets.ordered_dots(basket):
+        return problems.conflict("basket-empty", "There is nothing in this basket to order.")
+    return None
+
+
+def changed(basket: Mapping[str, Any] | None) -> problems.Problem:
+    """409: the basket is not what the shopper saw; look again."""
+    now = {"version": basket["version"]} if basket else {}
+    return problems.conflict("basket-changed", "The basket was changed meanwhile. Look again before ordering.", **now)
+
+
+def still_there(ordered: Mapping[str, Any], basket: Mapping[str, Any] | None) -> bool:
+    """Whether everything ordered is still in the basket as it is now. Dots never change, so presence is enough."""
+    return basket is not None and basket["state"] == "open" and all(dot in basket["dots"] for dot in ordered)
+
+
+def priced(
+    basket_id: str,
+    quantities: Mapping[str, int],
+    products: Mapping[str, Mapping[str, Any]],
+    market: Market,
+    shown: PriceReceiptBody | None,
+) -> tuple[list[PricedLine], Totals]:
+    """Lines and totals at the prices that count: those of a receipt while it holds, otherwise today's.
+
+    Raises 409 `not-sold`, 409 `price-changed` when an expired receipt promised another total, and 422 for a receipt
+    that is not ours.
+    """
+    receipt = pricing.Receipt(shown.id, shown.expires_at, shown.signature) if shown else None
+    try:
+        promised_at = pricing.honoured_at(basket_id, receipt) if receipt else None
+    except ValueError:
+        raise problems.invalid(["body", "price_receipt"], "This is not a price receipt of this basket.") from None
+    lines, unsold = pricing.price_lines(quantities, products, market, promised_at)
+    if unsold:
+        raise problems.conflict("not-sold", "Some things are not sold here (any more).", skus=sorted(unsold)[:100])
+    totals = pricing.totals(lines)
+    if receipt and promised_at is None and _dearer_or_cheaper(receipt, quantities, products, market, lines):
+        total = {"amount": totals.total, "currency": market.currency}
+        raise problems.conflict("price-changed", "Prices changed since they were shown.", total=total)
+    return lines, totals
+
+
+def _dearer_or_cheaper(
+    receipt: pricing.Receipt,
+    quantities: Mapping[str, int],
+    products: Mapping[str, Mapping[str, Any]],
+    market: Market,
+    lines: list[PricedLine],
+) -> bool:
+    """Whether this basket cost another total when the receipt was made. What is too old to tell counts as changed."""
+    if pricing.still_true(receipt, lines):
+        return False
+    shown_at = pricing.shown_at(receipt)
+    if clock.parse(shown_at) < clock.now() - timedelta(hours=pricing.HISTORY_HOURS):
+        return True
+    then, _ = pricing.price_lines(quantities, products, market, shown_at)
+    return pricing.totals(then).total != pricing.totals(lines).total

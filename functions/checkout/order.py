@@ -1,0 +1,259 @@
+"""The order: what it is made of, which states follow which, and what captured money means to it.
+
+Pure rules over the order item (a plain dictionary). Amounts are minor units of the order's currency. Money that came
+in is `captured{payment: amount}`, money that must go back is `refund_due{payment: amount}`; what an order *keeps* is
+the difference. Every decision is a function of the item alone, so repeats and reordering change nothing.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from commerce import baskets, ids, items, problems
+from commerce.holds import Hold, together
+from commerce.markets import Market
+from commerce.pricing import PricedLine, Totals
+
+Order = dict[str, Any]
+Ending = Literal["expired", "cancelled"]
+
+NEXT: Mapping[str, frozenset[str]] = {
+    "placing": frozenset({"placed", "rejected"}),
+    "placed": frozenset({"paid", "expired", "cancelled"}),
+    "expired": frozenset({"paid"}),  # paid late, and the stock could be taken again
+    "paid": frozenset({"fulfilled", "cancelled"}),
+    "fulfilled": frozenset(),
+    "rejected": frozenset(),
+    "cancelled": frozenset(),
+}
+"""The whole state machine. No state can be reached from itself."""
+
+PACK_OVER = 60
+"""From this many dots on they are kept compressed: 2,000 of them are 300 KB plain and 30 KB packed."""
+
+_ITEM_BYTES = 390_000
+"""DynamoDB takes 400 KB an item; the rest is room for what later states add."""
+
+
+def may_become(order: Mapping[str, Any], state: str) -> bool:
+    """Whether the order may go to `state` now. While it is being unwound it goes nowhere else."""
+    return state in NEXT[order["state"]] and order.get("unwinding") in (None, state)
+
+
+# --------------------------------------------------------------------------------------------------------- the draft
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the shopper, the till and the clock say about an order; times as ISO text."""
+
+    order_id: str
+    placed_by: str
+    placed_at: str
+    pay_by: str
+    fulfilment: dict[str, Any]
+    contact: dict[str, Any] | None = None
+    location_id: str | None = None
+
+
+def draft(
+    basket: Mapping[str, Any],
+    priced: list[PricedLine],
+    totals: Totals,
+    holds: Iterable[Hold],
+    market: Market,
+    terms: Terms,
+    sourcing: dict[str, Any],
+) -> Order:
+    """The order item of a basket, as it is at the moment of placing."""
+    customer_id = basket.get("owner")
+    order: Order = {
+        "pk": f"O#{terms.order_id}",
+        "sk": "-",
+        "order_id": terms.order_id,
+        "order_number": ids.order_number(terms.order_id),
+        "state": "placed",
+        "version": 1,
+        "market": market.id,
+        "currency": market.currency,
+        "channel": basket["channel"],
+        "owner": f"customer:{customer_id}" if customer_id else f"guest:{basket['basket_id']}",
+        "basket_id": basket["basket_id"],
+        "placed_by": terms.placed_by,
+        "placed_at": terms.placed_at,
+        "pay_by": terms.pay_by,
+        "lines": order_lines(priced, holds),
+        "fulfilment": terms.fulfilment,
+        "sourcing": sourcing,
+    }
+    optional = {"customer_id": customer_id, "contact": terms.contact, "location_id": terms.location_id}
+    return order | totals.as_map() | pack_dots(baskets.ordered_dots(basket)) | {k: v for k, v in optional.items() if v}
+
+
+def order_lines(priced: Iterable[PricedLine], holds: Iterable[Hold]) -> list[dict[str, Any]]:
+    """One entry per SKU and level. A line divided over levels divides its amounts so that they still add up."""
+    parts: dict[str, list[Hold]] = {}
+    for hold in together(holds):
+        parts.setdefault(hold.sku, []).append(hold)
+    lines = []
+    for line in priced:
+        done = tax_done = 0
+        for hold in parts[line.sku]:
+            done += hold.quantity
+            tax_until = line.tax * done // line.quantity
+            entry = {"sku": line.sku, "name": line.name, "quantity": hold.quantity, "unit_price": line.unit_price}
+            entry |= {"line_total": line.unit_price * hold.quantity, "tax": tax_until - tax_done}
+            entry |= {"location_id": hold.location_id} | ({"shard": hold.shard} if hold.shard else {})
+            lines.append(entry)
+            tax_done = tax_until
+    return lines
+
+
+def whole_lines(order: Mapping[str, Any]) -> list[PricedLine]:
+    """The order's lines by SKU, as they were priced, whatever levels they come from."""
+    whole: dict[str, PricedLine] = {}
+    for line in order["lines"]:
+        was = whole.get(line["sku"])
+        quantity, total, tax = (was.quantity, was.line_total, was.tax) if was else (0, 0, 0)
+        whole[line["sku"]] = PricedLine(
+            line["sku"], line["name"], quantity + line["quantity"], line["unit_price"],
+            total + line["line_total"], tax + line["tax"],
+        )  # fmt: skip
+    return list(whole.values())
+
+
+def holds_of(order: Mapping[str, Any]) -> list[Hold]:
+    """What the order takes or has taken, one per level, in the order in which chunks count them."""
+    return together(
+        Hold(line["sku"], line["location_id"], line["quantity"], line.get("shard")) for line in order["lines"]
+    )
+
+
+def pack_dots(dots: dict[str, Any]) -> dict[str, Any]:
+    """The members of the item that keep the basket's dots, to give them back as they were."""
+    if len(dots) <= PACK_OVER:
+        return {"dots": dots}
+    text = json.dumps(dots, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return {"dots": {}, "packed_dots": zlib.compress(text.encode(), 6)}
+
+
+def dots_of(order: Mapping[str, Any]) -> dict[str, Any]:
+    """The basket's dots this order took."""
+    packed = order.get("packed_dots")
+    dots: dict[str, Any] = json.loads(zlib.decompress(packed)) if packed else order["dots"]
+    return dots
+
+
+def refuse_size(order: Mapping[str, Any]) -> problems.Problem | None:
+    """Why an order cannot be kept in one item, or None. Only thousands of lines with long names come near."""
+    if items.size(order) <= _ITEM_BYTES:
+        return None
+    return problems.Problem(422, "order-too-large", "Too many lines for one order", "Order this in two parts.")
+
+
+def fits(basket: Mapping[str, Any], dots: Mapping[str, Any]) -> bool:
+    """Whether a basket can take these dots back. If it was filled to the brim meanwhile, the order must end even so."""
+    return items.size(basket) + items.size(dots) <= _ITEM_BYTES
+
+
+# ----------------------------------------------------------------------------------------------------------- money
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of an order because of money. `refunds` is what newly must go back, by payment."""
+
+    kind: Literal["paid", "retake", "refund", "note"]
+    captured: dict[str, int]
+    refunds: dict[str, int] = field(default_factory=dict)
+    reason: str = ""
+
+
+def next_step(order: Mapping[str, Any], payment_id: str = "", captured: int = 0) -> Step | None:
+    """What captured money makes of the order; None if everything is as it should be.
+
+    Applied until it says None: one step is one version and one event. A crash between two steps loses nothing,
+    because the second follows from the item alone.
+    """
+    known = dict(order.get("captured", {}))
+    if captured > known.get(payment_id, 0):
+        known[payment_id] = captured
+    kept = kept_by(order, known)
+    match order["state"]:
+        case "placed" if kept >= order["total"]:
+            return Step("paid", known)
+        case "expired" if kept >= order["total"]:
+            return Step("retake", known)
+        case "paid" | "fulfilled" if kept > order["total"]:
+            return Step("refund", known, _share_out(order, known, kept - order["total"], payment_id), "paid-twice")
+        case "expired" | "cancelled" | "rejected" if kept > 0:
+            return Step("refund", known, _share_out(order, known, kept, payment_id), str(order["state"]))
+    return Step("note", known) if known != order.get("captured", {}) else None
+
+
+def refund_instead(order: Mapping[str, Any], step: Step, reason: str) -> Step:
+    """The refund of everything kept, when an expired order cannot have its stock back."""
+    everything = kept_by(order, step.captured)
+    return Step("refund", step.captured, _share_out(order, step.captured, everything, ""), reason)
+
+
+def kept_by(order: Mapping[str, Any], captured: Mapping[str, int] | None = None) -> int:
+    """Captured and not due back."""
+    money = order.get("captured", {}) if captured is None else captured
+    return int(sum(money.values()) - sum(order.get("refund_due", {}).values()))
+
+
+def refunds_when_cancelled(order: Mapping[str, Any]) -> dict[str, int]:
+    """Everything the order keeps, by payment."""
+    return _share_out(order, order.get("captured", {}), kept_by(order), "")
+
+
+def with_refunds(order: Mapping[str, Any], refunds: Mapping[str, int]) -> dict[str, int]:
+    """The order's `refund_due` after `refunds` have been added."""
+    due = dict(order.get("refund_due", {}))
+    for payment_id, amount in refunds.items():
+        due[payment_id] = due.get(payment_id, 0) + amount
+    return due
+
+
+def _share_out(order: Mapping[str, Any], captured: Mapping[str, int], amount: int, first: str) -> dict[str, int]:
+    """Divide a refund over the payments: the one that just came in first, never more than it brought."""
+    returned = order.get("refund_due", {})
+    shares: dict[str, int] = {}
+    for payment_id in sorted(captured, key=lambda each: (each != first, each)):
+        share = min(amount, captured[payment_id] - returned.get(payment_id, 0))
+        if share > 0:
+            shares[payment_id] = share
+            amount -= share
+    return shares
+
+
+# ------------------------------------------------------------------------------------------------- what may be asked
+
+
+def refuse_cancelling(order: Mapping[str, Any]) -> problems.Problem | None:
+    """Why this order cannot be cancelled, or None if it can (or already is)."""
+    if order["state"] == "placing" or order.get("unwinding") == "expired":
+        return in_progress()
+    if order["state"] == "cancelled" or may_become(order, "cancelled"):
+        return None
+    return _wrong_state(order, "cancelled", "An order can be cancelled until it is fulfilled.")
+
+
+def refuse_fulfilling(order: Mapping[str, Any]) -> problems.Problem | None:
+    """Why this order cannot be fulfilled, or None if it can (or already is)."""
+    if order["state"] == "fulfilled" or may_become(order, "fulfilled"):
+        return None
+    return _wrong_state(order, "fulfilled", "Only a paid order is handed over or sent.")
+
+
+def in_progress() -> problems.Problem:
+    """409: the order is just being placed or unwound; asking again in a moment helps."""
+    return problems.conflict("in-progress", "This order is being worked on. Try again in a moment.")
+
+
+def _wrong_state(order: Mapping[str, Any], wanted: str, rule: str) -> problems.Problem:
+    state = order["state"]
+    return problems.conflict("order-state", f"The order is {state}; it cannot become {wanted}. {rule}", state=state)

@@ -1,0 +1,166 @@
+"""Placing an order: read, price, choose where the goods come from, write everything at once.
+
+Warm, that is three requests: basket and marker; products and stock levels; the transaction. What the reads said is
+only a proposal: the transaction's conditions decide. If somebody was faster, the plan is made again from fresh levels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from checkout import chunks, offers, sourcing, table
+from checkout import order as rules
+from checkout.order import Order
+from checkout.sourcing import Location, Plan, Short
+from checkout.views import PlaceOrder
+from commerce import baskets, clock, ids, markets, problems, requests, writes
+from commerce.holds import Shortage
+from commerce.markets import Market
+from commerce.principal import Principal
+from commerce.requests import Request
+from commerce.types import without_none
+
+_ATTEMPTS = 4
+"""One plan, and three more after lost races; then the caller hears 503 and may try again."""
+_KEYS_A_READ = 100
+"""Keys one batch read takes. Delivery looks at as many near locations as fit before it looks at all."""
+_ALTERNATIVES_UP_TO = 500
+"""Stock keys that are worth reading to suggest something else."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The order, and whether an earlier run of the same request had placed it."""
+
+    order: Order
+    replayed: bool = False
+
+
+def place(caller: Principal, wanted: PlaceOrder, request: Request) -> Placed:
+    """Place an order, or raise the problem that says why not; then nothing has changed."""
+    found, marker = table.basket_and_marker(wanted.basket_id, request)
+    if marker:
+        return _again(request.same(marker))
+    basket = _orderable(caller, found, wanted.basket_version)
+    for _ in range(_ATTEMPTS):
+        order = _draft(caller, basket, wanted)
+        try:
+            if chunks.is_big(order):
+                return Placed(chunks.place(order, basket, request))
+            table.place(order, basket, request)
+            return Placed(order)
+        except writes.Refused as refused:
+            if done := refused.first(requests.AlreadyDone):
+                return _again(request.same(done.marker))
+            if changed := refused.first(baskets.BasketChanged):
+                if not offers.still_there(rules.dots_of(order), changed.basket):
+                    raise offers.changed(changed.basket) from None
+                basket = _orderable(caller, changed.basket, wanted.basket_version)
+            elif not refused.all(Shortage) and not refused.all(table.OrderIdTaken):
+                raise
+    raise problems.busy("Others are buying the same things. Please try again in a moment.")
+
+
+def _again(marker: Mapping[str, Any]) -> Placed:
+    """The answer to a request that was carried out before; one that was left half-way is finished here."""
+    order = table.read(marker["order_id"])
+    if order is None or order["state"] == "rejected":
+        raise rules.in_progress()
+    if order["state"] == "placing":
+        order = chunks.carry_on(order)
+    return Placed(order, replayed=True)
+
+
+def _orderable(caller: Principal, basket: Mapping[str, Any] | None, version: int | None) -> Mapping[str, Any]:
+    """The basket, if this caller may order it as it is."""
+    if caller.serves:
+        caller.need("orders:write")
+    if basket is None or not offers.may_order(caller, basket):
+        raise problems.not_found("basket")
+    target = table.open_basket(basket["merged_to"]) if basket["state"] != "open" else None
+    moved_to = target["basket_id"] if target and offers.may_order(caller, target) else None
+    if problem := offers.refuse_basket(basket, version, moved_to):
+        raise problem
+    return basket
+
+
+def _draft(caller: Principal, basket: Mapping[str, Any], wanted: PlaceOrder) -> Order:
+    """The order as it could be placed this moment, or the problem that says why it cannot."""
+    market = markets.get(basket["market"])
+    quantities = baskets.quantities(baskets.ordered_dots(basket))
+    fulfilment = _fulfilment(caller, wanted, market)
+    place, kind = fulfilment.get("location_id"), wanted.fulfilment.kind
+    near = sourcing.point(fulfilment.get("address", {}))
+    able = sourcing.candidates(table.locations(place), kind, market.id, basket["channel"], near)
+    if place is not None:
+        able = [each for each in able if each.id == place]
+    products, planned = _sourced(quantities, able, market.sourcing)
+    lines, totals = offers.priced(basket["basket_id"], quantities, products, market, wanted.price_receipt)
+    if not isinstance(planned, Plan):
+        raise _out_of_stock(quantities, planned, wanted, market, basket["channel"], place)
+    now = clock.now()
+    terms = rules.Terms(
+        order_id=ids.new_order_id(),
+        placed_by=caller.key,
+        placed_at=clock.iso(now),
+        pay_by=clock.iso(now + timedelta(seconds=market.hold_seconds)),
+        fulfilment=fulfilment,
+        contact=without_none(wanted.contact.model_dump()) if wanted.contact else None,
+        location_id=place or caller.location_id,
+    )
+    order = rules.draft(basket, lines, totals, planned.holds, market, terms, planned.decision())
+    if problem := rules.refuse_size(order):
+        raise problem
+    return order
+
+
+def _fulfilment(caller: Principal, wanted: PlaceOrder, market: Market) -> dict[str, Any]:
+    asked = wanted.fulfilment
+    if asked.address is not None:
+        return {"kind": asked.kind, "address": asked.address.as_item(market.country)}
+    place = asked.location_id or caller.location_id
+    if place is None:
+        raise problems.invalid(["body", "fulfilment", "location_id"], "Carry-out needs to know where it happens.")
+    if asked.kind == "carry_out" and caller.kind == "device" and caller.location_id not in (None, place):
+        raise problems.invalid(["body", "fulfilment", "location_id"], "A till hands over what is in its own store.")
+    return {"kind": asked.kind, "location_id": place}
+
+
+def _sourced(
+    quantities: Mapping[str, int], able: Sequence[Location], rule: str
+) -> tuple[dict[str, dict[str, Any]], Plan | list[Short]]:
+    """Products, and where everything comes from. Near locations are looked at first if all would be many reads."""
+    skus = list(quantities)
+    few = len(able) if rule == "most-stock" else max(1, _KEYS_A_READ // len(skus) - 1)
+    products, levels = table.products_and_levels(skus, [each.id for each in able[:few]])
+    planned = sourcing.plan(quantities, able[:few], levels, rule)
+    if len(able) > few and not (isinstance(planned, Plan) and len(planned.locations) == 1):
+        levels += table.levels(skus, [each.id for each in able[few:]])
+        planned = sourcing.plan(quantities, able, levels, rule)
+    return products, planned
+
+
+def _out_of_stock(
+    quantities: Mapping[str, int],
+    shortages: list[Short],
+    wanted: PlaceOrder,
+    market: Market,
+    channel: str,
+    place: str | None,
+) -> problems.Problem:
+    """409 with every shortage, and what could be done instead."""
+    near = wanted.fulfilment.address
+    here = next((sourcing.point(each) for each in table.locations() if each["location_id"] == place), None)
+    origin = here or (sourcing.point(near.model_dump()) if near else None)
+    around = sourcing.candidates(table.locations(), None, market.id, channel, origin)
+    around = around[: max(1, _ALTERNATIVES_UP_TO // len(quantities))]
+    levels = table.levels(quantities, [each.id for each in around])
+    ways = sourcing.alternatives(quantities, around, levels, wanted.fulfilment.kind, place)
+    told = [each.at(place) for each in shortages][:200]
+    return problems.conflict(
+        "out-of-stock",
+        "Not everything is available.",
+        shortages=[each.as_map() for each in told],
+        alternatives=ways[:20],
+    )

@@ -1,0 +1,117 @@
+"""What payments mean to an order: paid, more time, paid late, or money that must go back.
+
+One delivery applies one step after another until the rules have nothing more to say; each step is one conditional
+write. A delivery that is lost half-way, repeated or overtaken ends in the same place.
+"""
+
+from typing import Any
+
+from checkout import chunks, sourcing, table
+from checkout import order as rules
+from checkout.order import Order, Step
+from checkout.sourcing import Plan
+from commerce import clock, events, markets, problems, writes
+from commerce.holds import Shortage
+
+_RACES = 8
+
+
+class UnknownOrder(Exception):
+    """No order of ours: the event goes back to the queue and, if nobody finds the order, to its DLQ."""
+
+
+class NotNow(Exception):
+    """The order is being placed or unwound: the queue brings the event again when that is done."""
+
+
+def captured(payment: events.PaymentCaptured) -> None:
+    """A payment's captured total is known. Raises UnknownOrder and NotNow."""
+    for _ in range(_RACES):
+        order = _settled(payment.order_id)
+        if payment.currency != order["currency"]:
+            raise ValueError(f"order {payment.order_id} is not paid in {payment.currency}")
+        step = rules.next_step(order, payment.payment_id, payment.captured)
+        if step is None:
+            return
+        try:
+            _take(order, step)
+        except writes.Refused:
+            continue
+    raise problems.busy()
+
+
+def refund_rest(order: Order) -> None:
+    """An order that ended keeps nothing: part payments go back."""
+    step = rules.next_step(order)
+    if step is not None and step.kind == "refund":
+        table.owe(order, step)
+
+
+def pending(payment: events.PaymentAuthorized) -> None:
+    """A payment is on its way: the payer gets the market's hold time from now, once. Raises UnknownOrder and NotNow."""
+    for _ in range(_RACES):
+        order = _settled(payment.order_id)
+        until = clock.after(markets.get(order["market"]).hold_seconds)
+        if order["state"] != "placed" or "first_pay_by" in order or until <= order["pay_by"]:
+            return
+        try:
+            table.extend(order, until)
+        except writes.Refused:
+            continue
+        return
+    raise problems.busy()
+
+
+def _settled(order_id: str) -> Order:
+    order = table.read(order_id)
+    if order is None:
+        raise UnknownOrder(order_id)
+    if order["state"] == "placing" or "unwinding" in order:
+        raise NotNow(order_id)
+    return order
+
+
+def _take(order: Order, step: Step) -> None:
+    match step.kind:
+        case "paid":
+            table.pay(order, step)
+        case "note":
+            table.note(order, step)
+        case "refund":
+            table.owe(order, step)
+        case "retake":
+            _retake(order, step)
+
+
+def _retake(order: Order, step: Step) -> None:
+    """Paid after it expired: the same stock if it is still there, other stock if that will do, else the money back."""
+    if chunks.is_big(order):
+        # One transaction cannot hold it, and half a late order helps nobody.
+        table.owe(order, rules.refund_instead(order, step, "late"))
+        return
+    basket = table.open_basket(order["basket_id"])
+    try:
+        table.pay_late(order, step, order["lines"], basket)
+    except writes.Refused as refused:
+        if not refused.all(Shortage) or refused.all(writes.Superseded):
+            raise
+        lines = _from_elsewhere(order)
+        if lines is None:
+            table.owe(order, rules.refund_instead(order, step, "out-of-stock"))
+        else:
+            table.pay_late(order, step, lines, basket)
+
+
+def _from_elsewhere(order: Order) -> list[dict[str, Any]] | None:
+    """The order's lines from wherever they can come now, or None."""
+    priced = rules.whole_lines(order)
+    quantities = {line.sku: line.quantity for line in priced}
+    fulfilment, market = order["fulfilment"], markets.get(order["market"])
+    place = fulfilment.get("location_id")
+    near = sourcing.point(fulfilment.get("address", {}))
+    able = sourcing.candidates(table.locations(place), fulfilment["kind"], market.id, order["channel"], near)
+    able = [each for each in able if place in (None, each.id)]
+    plan = sourcing.plan(quantities, able, table.levels(quantities, [each.id for each in able]), market.sourcing)
+    if not isinstance(plan, Plan) or len(plan.holds) > table.CHUNK:
+        return None
+    return rules.order_lines(priced, plan.holds)

@@ -1,0 +1,209 @@
+"""What checkout is asked and what it answers."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from commerce.types import Body, Email, Id, MoneyView, Phone, Text, View, without_none
+
+_Ascii = StringConstraints(pattern=r"^[\x21-\x7e]{1,800}$")
+
+
+class ContactBody(Body):
+    """Whom to tell about the order."""
+
+    name: Text
+    email: Email | None = None
+    phone: Phone | None = None
+
+
+class AddressBody(Body):
+    """Where to deliver. Coordinates help to choose the nearest location; they are optional and come together."""
+
+    name: Text | None = Field(None, description="recipient, if not the contact")
+    line1: Text = Field(examples=["Kalverstraat 1"])
+    line2: Text | None = None
+    postal_code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]{0,11}$")]
+    city: Text
+    region: Text | None = None
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = Field(
+        None, description="ISO 3166; the market's country unless given"
+    )
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude come together")
+        return self
+
+    def as_item(self, country: str) -> dict[str, Any]:
+        """For the order item; coordinates as text, because no float is ever stored."""
+        plain = without_none(self.model_dump(exclude={"latitude", "longitude"})) | {"country": self.country or country}
+        if self.latitude is None:
+            return plain
+        return plain | {"latitude": f"{self.latitude:.5f}", "longitude": f"{self.longitude:.5f}"}
+
+
+class FulfilmentBody(Body):
+    """How the goods reach the shopper. Pickup names its store; carry-out is where the till is, or `location_id`."""
+
+    kind: Literal["delivery", "pickup", "carry_out"]
+    location_id: Id | None = None
+    address: AddressBody | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind == "delivery" and self.address is None:
+            raise ValueError("delivery needs an address")
+        if self.kind == "delivery" and self.location_id is not None:
+            raise ValueError("where a delivery leaves from is not for the caller to choose")
+        if self.kind == "pickup" and self.location_id is None:
+            raise ValueError("pickup needs a location_id")
+        if self.kind != "delivery" and self.address is not None:
+            raise ValueError(f"{self.kind} takes no address")
+        return self
+
+
+class PriceReceiptBody(Body):
+    """The price receipt exactly as the basket showed it."""
+
+    id: Annotated[str, _Ascii]
+    expires_at: Annotated[str, _Ascii]
+    signature: Annotated[str, _Ascii]
+
+
+class PlaceOrder(Body):
+    """Place an order from everything in a basket that is not saved for later."""
+
+    basket_id: Id
+    basket_version: Annotated[int, Field(ge=1, le=10**15, strict=True)] | None = None
+    contact: ContactBody | None = None
+    fulfilment: FulfilmentBody
+    price_receipt: PriceReceiptBody | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.contact is None and self.fulfilment.kind != "carry_out":
+            raise ValueError("contact is needed unless the goods are carried out")
+        return self
+
+
+class OrderTotalsView(View):
+    """`subtotal - discount = total`; `tax` is inside the total."""
+
+    subtotal: MoneyView
+    discount: MoneyView
+    tax: MoneyView
+    total: MoneyView
+
+
+class OrderSourceView(View):
+    """How many of a line come from where."""
+
+    location_id: str
+    quantity: int
+
+
+class OrderLineView(View):
+    """One SKU of an order."""
+
+    sku: str
+    name: str
+    quantity: int
+    unit_price: MoneyView
+    line_total: MoneyView
+    tax: MoneyView
+    sources: list[OrderSourceView]
+
+
+class OrderAddressView(View):
+    """Where to deliver."""
+
+    name: str | None = None
+    line1: str
+    line2: str | None = None
+    postal_code: str
+    city: str
+    region: str | None = None
+    country: str
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+class OrderFulfilmentView(View):
+    """How the goods reach the shopper."""
+
+    kind: Literal["delivery", "pickup", "carry_out"]
+    location_id: str | None = None
+    address: OrderAddressView | None = None
+
+
+class OrderContactView(View):
+    """Whom to tell about the order. Only its owner and staff can see an order at all."""
+
+    name: str
+    email: str | None = None
+    phone: str | None = None
+
+
+class OrderView(View):
+    """An order."""
+
+    order_id: str
+    order_number: str = Field(examples=["7K2M-9QXD-4TZ0"])
+    state: Literal["placing", "placed", "paid", "fulfilled", "rejected", "expired", "cancelled"]
+    channel: str
+    market: str
+    basket_id: str
+    lines: list[OrderLineView]
+    totals: OrderTotalsView
+    pay_by: str
+    placed_at: str
+    paid_at: str | None = None
+    fulfilment: OrderFulfilmentView
+    contact: OrderContactView | None = None
+
+    @classmethod
+    def of(cls, order: Mapping[str, Any]) -> Self:
+        """The order as it is now. An order that is being unwound already shows where that ends."""
+        return cls._render(order, order["lines"], order.get("unwinding") or order["state"], order["pay_by"])
+
+    @classmethod
+    def as_placed(cls, order: Mapping[str, Any]) -> Self:
+        """The order as the answer to placing it, also when that is asked again after things have moved on."""
+        unpaid = {name: value for name, value in order.items() if name != "paid_at"}
+        lines = order.get("first_lines") or order["lines"]
+        return cls._render(unpaid, lines, "placed", order.get("first_pay_by") or order["pay_by"])
+
+    @classmethod
+    def _render(cls, order: Mapping[str, Any], lines: list[dict[str, Any]], state: str, pay_by: str) -> Self:
+        def money(amount: int) -> dict[str, Any]:
+            return {"amount": amount, "currency": order["currency"]}
+
+        by_sku: dict[str, dict[str, Any]] = {}
+        for line in lines:
+            whole = by_sku.setdefault(
+                line["sku"],
+                {"sku": line["sku"], "name": line["name"], "quantity": 0, "unit_price": money(line["unit_price"]),
+                 "line_total": money(0), "tax": money(0), "sources": {}},
+            )  # fmt: skip
+            whole["quantity"] += line["quantity"]
+            whole["line_total"]["amount"] += line["line_total"]
+            whole["tax"]["amount"] += line["tax"]
+            there = whole["sources"].get(line["location_id"], 0)
+            whole["sources"][line["location_id"]] = there + line["quantity"]
+        for whole in by_sku.values():
+            whole["sources"] = [{"location_id": at, "quantity": many} for at, many in whole["sources"].items()]
+        totals = {name: money(order[name]) for name in ("subtotal", "discount", "tax", "total")}
+        shown = {"lines": list(by_sku.values()), "totals": totals, "state": state, "pay_by": pay_by}
+        return cls.model_validate({**order, **shown})
+
+
+class OrderListView(View):
+    """A page of orders, newest first."""
+
+    items: list[OrderView]
+    next_cursor: str | None = None

@@ -1,0 +1,1 @@
+"""The relay: item versions become events on the bus."""
