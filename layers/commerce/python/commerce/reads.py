@@ -64,10 +64,13 @@ def page(
     limit: int = 50,
     start: dict[str, Any] | None = None,
     consistent: bool | None = None,
+    only: str = "",
+    values: dict[str, Any] | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """A page of one partition: the items and where the next page starts (None at the end).
 
-    Strongly consistent on the table, eventually on an index (DynamoDB offers no other).
+    Strongly consistent on the table, eventually on an index (DynamoDB offers no other). `only` is a filter with its
+    `values`: `limit` counts what is read and paid for, not what is left.
     """
     request: dict[str, Any] = {
         "TableName": aws.table(table),
@@ -82,6 +85,9 @@ def page(
         request["IndexName"] = index
     else:
         request["ConsistentRead"] = True if consistent is None else consistent
+    if only:
+        request["FilterExpression"] = only
+        request["ExpressionAttributeValues"] |= {name: to_attribute(value) for name, value in (values or {}).items()}
     if start:
         request["ExclusiveStartKey"] = to_item(start)
     answer = aws.client("dynamodb").query(**request)

@@ -1,0 +1,76 @@
+"""The store behind the events of orders: each portion of an order is settled in one transaction, exactly once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from commerce import holds, problems, writes
+from stock.orders import Slot
+from stock.table import AlreadyMoved, put_movement
+
+_TURNS = 4
+
+
+def sell(chunk: Sequence[Slot]) -> bool:
+    """Held goods leave. False if these slots were written before (sold, or cancelled first)."""
+    try:
+        writes.commit(
+            holds.sell((slot.hold for slot in chunk), chunk[0].order_id),
+            (put_movement(slot.sale()) for slot in chunk),
+        )
+    except writes.Refused as refused:
+        if refused.first(AlreadyMoved):
+            return False
+        raise
+    return True
+
+
+def take_back(chunk: Sequence[Slot], cancelled_at: datetime) -> bool:
+    """A paid order was cancelled: sold goods come back, goods not sold yet are released and can never be sold.
+
+    False if that was done before.
+    """
+    for _ in range(_TURNS):
+        # Nearly always the sale came first, so that is tried first. Slots of a portion are always written together:
+        # the first one speaks for all.
+        try:
+            writes.commit(
+                _was_sold(chunk[0]),
+                holds.take_back(slot.hold for slot in chunk),
+                (put_movement(slot.back(cancelled_at)) for slot in chunk),
+            )
+        except writes.Refused as refused:
+            if refused.first(AlreadyMoved):
+                return False
+            if not refused.first(NotSold):
+                raise
+        else:
+            return True
+        try:
+            writes.commit(
+                holds.release((slot.hold for slot in chunk), chunk[0].order_id),
+                (put_movement(slot.never_left(), silent=True) for slot in chunk),
+            )
+        except writes.Refused as refused:
+            taken = refused.first(AlreadyMoved)
+            if taken is None:
+                raise
+            if taken.movement["kind"] == "cancellation":
+                return False
+            # The sale came between the two tries: once more from the top.
+        else:
+            return True
+    raise problems.busy()
+
+
+class NotSold(Exception):
+    """The goods of this order have not left."""
+
+
+def _was_sold(slot: Slot) -> writes.Write:
+    return writes.check(
+        "STOCK",
+        (f"SKU#{slot.hold.sku}", f"MOVE#{slot.movement_id}"),
+        when="kind = :sale",
+        values={":sale": "sale"},
+        refused=lambda old: NotSold(),
+    )
