@@ -1,0 +1,1 @@
+"""The catalog: what is sold, and at which price."""
