@@ -1,0 +1,1 @@
+"""One person, reversibly: profiles, the identities that find them, merges that can be undone, history, erasure."""

@@ -1,0 +1,53 @@
+"""Erasing a person: marked in one transaction, then taken apart step by step, each of which may be repeated.
+
+The whole person goes, with every profile merged into it: what is kept elsewhere under another id would still be theirs.
+The keys are destroyed first, which makes every copy unreadable wherever it is; then history, identities and merges,
+and last what is left of the items. A crash anywhere leaves the receipt due, and the sweeper goes on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from commerce import clock, ids, problems, writes
+from profiles import history, people, table
+
+_LOOK_AGAIN_S = 60.0
+
+
+def erase(profile_id: str) -> dict[str, Any]:
+    """Erase whoever this profile belongs to; the receipt. Asking again gives the same receipt. Raises 404."""
+    for _ in range(5):
+        found = table.load(profile_id).get(profile_id)
+        if found is not None and found.erasure_id is not None:
+            return resume(found.erasure_id)
+        line = people.lineage(profile_id)
+        erasure_id = ids.new()
+        try:
+            writes.commit(
+                table.condemned(line.component, line.root, erasure_id, clock.iso(), clock.after(_LOOK_AGAIN_S))
+            )
+        except writes.Refused:
+            continue  # merged, unmerged or erased meanwhile
+        return resume(erasure_id)
+    raise problems.busy()
+
+
+def resume(erasure_id: str) -> dict[str, Any]:
+    """Do what is left to do; the receipt: `erasure_id, profile_ids, state, requested_at, completed_at`."""
+    receipt = table.erasure(erasure_id)
+    if receipt["state"] == "done":
+        return receipt
+    now = clock.iso()
+    for profile_id in receipt["profile_ids"]:
+        table.destroy_key(profile_id, now)
+    for merge_id in receipt["merge_ids"]:
+        table.forget_merge(merge_id)
+    for profile_id, profile in table.load(*receipt["profile_ids"]).items():
+        for customer_id in sorted(profile.customers):
+            history.forget(customer_id, receipt["requested_at"])
+        for identity_key in profile.identities:
+            table.release_identity(identity_key, profile_id)
+        table.scrub(profile_id, now)
+    table.erased(erasure_id, now)
+    return table.erasure(erasure_id)
