@@ -15,6 +15,7 @@ from typing import Any
 from checkout import offers, table
 from checkout import order as rules
 from checkout.order import Order
+from checkout.seen import Levels
 from checkout.table import CHUNK, Held
 from commerce import baskets, problems, writes
 from commerce.holds import Shortage
@@ -29,9 +30,9 @@ def is_big(order: Mapping[str, Any]) -> bool:
     return len(rules.holds_of(order)) > CHUNK
 
 
-def place(order: Order, basket: Mapping[str, Any], request: Request) -> Order:
+def place(order: Order, seen: Levels, basket: Mapping[str, Any], request: Request) -> Order:
     """Place a big order. On `writes.Refused` (shortage, basket changed) everything has been given back."""
-    return _take_rest(order, table.begin(order, request), basket)
+    return _take_rest(order, table.begin(order, request), basket, seen)
 
 
 def carry_on(order: Order) -> Order:
@@ -39,7 +40,7 @@ def carry_on(order: Order) -> Order:
     held = table.read_held(order["order_id"])
     if held is None or held.giving:
         raise rules.in_progress()
-    return _take_rest(order, held, None)
+    return _take_rest(order, held, None, None)
 
 
 def undo(order: Order) -> None:
@@ -77,14 +78,14 @@ def carry_on_ending(order: Order, held: Held | None = None) -> None:
     raise problems.busy()
 
 
-def _take_rest(order: Order, held: Held, basket: Mapping[str, Any] | None) -> Order:
+def _take_rest(order: Order, held: Held, basket: Mapping[str, Any] | None, seen: Levels | None) -> Order:
     every = rules.holds_of(order)
     overtaken = 0
     while overtaken < _RACES:
         some = every[held.count : held.count + CHUNK]
         try:
             if some:
-                held = table.take_some(held, some)
+                held = table.take_some(held, some, seen)
                 continue
             basket = basket or table.basket(order["basket_id"])
             if not offers.still_there(rules.dots_of(order), basket):

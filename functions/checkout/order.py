@@ -146,6 +146,14 @@ def dots_of(order: Mapping[str, Any]) -> dict[str, Any]:
     return dots
 
 
+def dots_in(order: Mapping[str, Any], basket: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the order's dots that are (again) in this basket: its own, or the one its own was merged into."""
+    names = list(dots_of(order))
+    if basket["basket_id"] != order["basket_id"]:
+        names = [baskets.moved_name(name, baskets.tag(order["basket_id"])) for name in names]
+    return {name: basket["dots"][name] for name in names if name in basket["dots"]}
+
+
 def refuse_size(order: Mapping[str, Any]) -> problems.Problem | None:
     """Why an order cannot be kept in one item, or None. Only thousands of lines with long names come near."""
     if items.size(order) <= _ITEM_BYTES:

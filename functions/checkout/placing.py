@@ -5,16 +5,17 @@ only a proposal: the transaction's conditions decide. If somebody was faster, th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from checkout import chunks, offers, sourcing, table
+from checkout import chunks, offers, seen, sourcing, table
 from checkout import order as rules
 from checkout.order import Order
-from checkout.sourcing import Location, Plan, Short
+from checkout.seen import Levels
+from checkout.sourcing import Place, Plan, Short
 from checkout.views import PlaceOrder
-from commerce import baskets, clock, ids, markets, problems, requests, writes
+from commerce import baskets, clock, ids, locations, markets, problems, requests, writes
 from commerce.holds import Shortage
 from commerce.markets import Market
 from commerce.principal import Principal
@@ -44,11 +45,11 @@ def place(caller: Principal, wanted: PlaceOrder, request: Request) -> Placed:
         return _again(request.same(marker))
     basket = _orderable(caller, found, wanted.basket_version)
     for _ in range(_ATTEMPTS):
-        order = _draft(caller, basket, wanted)
+        order, levels = _draft(caller, basket, wanted)
         try:
             if chunks.is_big(order):
-                return Placed(chunks.place(order, basket, request))
-            table.place(order, basket, request)
+                return Placed(chunks.place(order, levels, basket, request))
+            table.place(order, levels, basket, request)
             return Placed(order)
         except writes.Refused as refused:
             if done := refused.first(requests.AlreadyDone):
@@ -85,20 +86,17 @@ def _orderable(caller: Principal, basket: Mapping[str, Any] | None, version: int
     return basket
 
 
-def _draft(caller: Principal, basket: Mapping[str, Any], wanted: PlaceOrder) -> Order:
-    """The order as it could be placed this moment, or the problem that says why it cannot."""
+def _draft(caller: Principal, basket: Mapping[str, Any], wanted: PlaceOrder) -> tuple[Order, Levels]:
+    """The order as it could be placed this moment and the levels that says, or the problem why it cannot."""
     market = markets.get(basket["market"])
     quantities = baskets.quantities(baskets.ordered_dots(basket))
     fulfilment = _fulfilment(caller, wanted, market)
-    place, kind = fulfilment.get("location_id"), wanted.fulfilment.kind
-    near = sourcing.point(fulfilment.get("address", {}))
-    able = sourcing.candidates(table.locations(place), kind, market.id, basket["channel"], near)
-    if place is not None:
-        able = [each for each in able if each.id == place]
-    products, planned = _sourced(quantities, able, market.sourcing)
+    place = fulfilment.get("location_id")
+    able = seen.reachable(fulfilment, market, basket["channel"])
+    products, levels, planned = _sourced(quantities, able, market.sourcing)
     lines, totals = offers.priced(basket["basket_id"], quantities, products, market, wanted.price_receipt)
     if not isinstance(planned, Plan):
-        raise _out_of_stock(quantities, planned, wanted, market, basket["channel"], place)
+        raise _out_of_stock(quantities, planned, fulfilment, market, basket["channel"])
     now = clock.now()
     terms = rules.Terms(
         order_id=ids.new_order_id(),
@@ -109,10 +107,10 @@ def _draft(caller: Principal, basket: Mapping[str, Any], wanted: PlaceOrder) -> 
         contact=without_none(wanted.contact.model_dump()) if wanted.contact else None,
         location_id=place or caller.location_id,
     )
-    order = rules.draft(basket, lines, totals, planned.holds, market, terms, planned.decision())
+    order = rules.draft(basket, lines, totals, levels.holds(planned.shares), market, terms, planned.decision())
     if problem := rules.refuse_size(order):
         raise problem
-    return order
+    return order, levels
 
 
 def _fulfilment(caller: Principal, wanted: PlaceOrder, market: Market) -> dict[str, Any]:
@@ -128,39 +126,31 @@ def _fulfilment(caller: Principal, wanted: PlaceOrder, market: Market) -> dict[s
 
 
 def _sourced(
-    quantities: Mapping[str, int], able: Sequence[Location], rule: str
-) -> tuple[dict[str, dict[str, Any]], Plan | list[Short]]:
-    """Products, and where everything comes from. Near locations are looked at first if all would be many reads."""
+    quantities: Mapping[str, int], able: Sequence[Place], rule: str
+) -> tuple[dict[str, dict[str, Any]], Levels, Plan | list[Short]]:
+    """Products, levels, and where everything comes from. Near places are looked at first if all would be many reads."""
     skus = list(quantities)
     few = len(able) if rule == "most-stock" else max(1, _KEYS_A_READ // len(skus) - 1)
-    products, levels = table.products_and_levels(skus, [each.id for each in able[:few]])
-    planned = sourcing.plan(quantities, able[:few], levels, rule)
+    products, levels = seen.look_with_products(skus, [place.id for place in able[:few]])
+    planned = sourcing.plan(quantities, able[:few], levels.stock(), rule)
     if len(able) > few and not (isinstance(planned, Plan) and len(planned.locations) == 1):
-        levels += table.levels(skus, [each.id for each in able[few:]])
-        planned = sourcing.plan(quantities, able, levels, rule)
-    return products, planned
+        levels |= seen.look(skus, [place.id for place in able[few:]])
+        planned = sourcing.plan(quantities, able, levels.stock(), rule)
+    return products, levels, planned
 
 
 def _out_of_stock(
-    quantities: Mapping[str, int],
-    shortages: list[Short],
-    wanted: PlaceOrder,
-    market: Market,
-    channel: str,
-    place: str | None,
+    quantities: Mapping[str, int], short: list[Short], fulfilment: Mapping[str, Any], market: Market, channel: str
 ) -> problems.Problem:
     """409 with every shortage, and what could be done instead."""
-    near = wanted.fulfilment.address
-    here = next((sourcing.point(each) for each in table.locations() if each["location_id"] == place), None)
-    origin = here or (sourcing.point(near.model_dump()) if near else None)
-    around = sourcing.candidates(table.locations(), None, market.id, channel, origin)
+    place = fulfilment.get("location_id")
+    here = locations.get(place) if place else fulfilment.get("address")
+    around = sourcing.places(locations.every().values(), None, market.id, channel, locations.point(here or {}))
     around = around[: max(1, _ALTERNATIVES_UP_TO // len(quantities))]
-    levels = table.levels(quantities, [each.id for each in around])
-    ways = sourcing.alternatives(quantities, around, levels, wanted.fulfilment.kind, place)
-    told = [each.at(place) for each in shortages][:200]
+    stock = seen.look(quantities, [each.id for each in around]).stock()
     return problems.conflict(
         "out-of-stock",
         "Not everything is available.",
-        shortages=[each.as_map() for each in told],
-        alternatives=ways[:20],
+        shortages=[asdict(each.at(place)) for each in short[:200]],
+        alternatives=sourcing.alternatives(quantities, around, stock, fulfilment["kind"], place)[:20],
     )

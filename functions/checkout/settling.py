@@ -4,14 +4,11 @@ One delivery applies one step after another until the rules have nothing more to
 write. A delivery that is lost half-way, repeated or overtaken ends in the same place.
 """
 
-from typing import Any
-
-from checkout import chunks, sourcing, table
+from checkout import chunks, seen, sourcing, table
 from checkout import order as rules
 from checkout.order import Order, Step
 from checkout.sourcing import Plan
 from commerce import clock, events, markets, problems, writes
-from commerce.holds import Shortage
 
 _RACES = 8
 
@@ -84,34 +81,20 @@ def _take(order: Order, step: Step) -> None:
 
 
 def _retake(order: Order, step: Step) -> None:
-    """Paid after it expired: the same stock if it is still there, other stock if that will do, else the money back."""
+    """Paid after it expired: from wherever it can come now, else the money back. Lost races come here again."""
     if chunks.is_big(order):
         # One transaction cannot hold it, and half a late order helps nobody.
         table.owe(order, rules.refund_instead(order, step, "late"))
         return
-    basket = table.open_basket(order["basket_id"])
-    try:
-        table.pay_late(order, step, order["lines"], basket)
-    except writes.Refused as refused:
-        if not refused.all(Shortage) or refused.all(writes.Superseded):
-            raise
-        lines = _from_elsewhere(order)
-        if lines is None:
-            table.owe(order, rules.refund_instead(order, step, "out-of-stock"))
-        else:
-            table.pay_late(order, step, lines, basket)
-
-
-def _from_elsewhere(order: Order) -> list[dict[str, Any]] | None:
-    """The order's lines from wherever they can come now, or None."""
     priced = rules.whole_lines(order)
     quantities = {line.sku: line.quantity for line in priced}
-    fulfilment, market = order["fulfilment"], markets.get(order["market"])
-    place = fulfilment.get("location_id")
-    near = sourcing.point(fulfilment.get("address", {}))
-    able = sourcing.candidates(table.locations(place), fulfilment["kind"], market.id, order["channel"], near)
-    able = [each for each in able if place in (None, each.id)]
-    plan = sourcing.plan(quantities, able, table.levels(quantities, [each.id for each in able]), market.sourcing)
-    if not isinstance(plan, Plan) or len(plan.holds) > table.CHUNK:
-        return None
-    return rules.order_lines(priced, plan.holds)
+    market = markets.get(order["market"])
+    able = seen.reachable(order["fulfilment"], market, order["channel"])
+    levels = seen.look(quantities, [place.id for place in able])
+    plan = sourcing.plan(quantities, able, levels.stock(), market.sourcing)
+    held = levels.holds(plan.shares) if isinstance(plan, Plan) else []
+    if not 0 < len(held) <= table.CHUNK:
+        table.owe(order, rules.refund_instead(order, step, "out-of-stock"))
+        return
+    lines = rules.order_lines(priced, held)
+    table.pay_late(order, step, lines, levels, table.open_basket(order["basket_id"]))

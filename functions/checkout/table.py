@@ -6,14 +6,14 @@ Items in the orders table:
 - `REQ#...` / `-`: idempotency markers.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from checkout import order as rules
 from checkout.order import Order, Step
-from checkout.sourcing import Level
-from commerce import baskets, clock, due, events, holds, payables, pricing, reads, requests, writes
+from checkout.seen import Levels
+from commerce import baskets, clock, due, events, holds, payables, reads, requests, writes
 from commerce.holds import Hold
 from commerce.requests import Request
 
@@ -22,11 +22,7 @@ CHUNK = 90
 UNWIND_WITHIN_S = 60
 """When the sweeper takes over a big order that was left half-way; longer than any request runs."""
 _REJECTED_KEPT_S = 30 * 24 * 3600
-_LOCATIONS_KEPT_S = 30.0
-_MAX_HOPS = 10
 _DUE = ("due_shard", "due")
-
-_locations: dict[str, tuple[float, list[dict[str, Any]]]] = {}
 
 
 class OrderIdTaken(Exception):
@@ -83,34 +79,6 @@ def of_customer(
     return [each for each in shown if each["state"] not in ("placing", "rejected")], following
 
 
-def locations(knowing: str | None = None) -> list[dict[str, Any]]:
-    """All locations: kept warm for 30 s, read again when `knowing` is not among them."""
-    kept = _locations.get("all")
-    fresh = kept is not None and clock.source() - kept[0] < _LOCATIONS_KEPT_S
-    if kept and fresh and (knowing is None or any(each["location_id"] == knowing for each in kept[1])):
-        return kept[1]
-    found = list(reads.every("STOCK", "LOCATIONS", consistent=False))
-    _locations["all"] = (clock.source(), found)
-    return found
-
-
-def products_and_levels(
-    skus: Sequence[str], location_ids: Sequence[str], *, products: bool = True
-) -> tuple[dict[str, dict[str, Any]], list[Level]]:
-    """Products (by SKU, what is unknown left out) and stock levels, as they are this moment, in one round of reads."""
-    wanted: dict[str, Iterable[reads.Key]] = {
-        "STOCK": [Hold(sku, place, 0).key for place in location_ids for sku in skus]
-    }
-    if products:
-        wanted["CATALOG"] = [pricing.product_key(sku) for sku in skus]
-    found = reads.get_many(wanted)
-    levels = [
-        Level(item["sku"], item["location_id"], item["available"], item.get("shard"))
-        for item in found["STOCK"].values()
-    ]
-    return {item["sku"]: item for item in found.get("CATALOG", {}).values()}, levels
-
-
 def basket(basket_id: str) -> dict[str, Any] | None:
     """A basket as it is, merged or not."""
     return reads.get("BASKET", baskets.key(basket_id))
@@ -118,25 +86,21 @@ def basket(basket_id: str) -> dict[str, Any] | None:
 
 def open_basket(basket_id: str) -> dict[str, Any] | None:
     """The basket that a basket's lines belong to now: merged ones are followed. None if it is gone."""
-    for _ in range(_MAX_HOPS):
-        basket = reads.get("BASKET", baskets.key(basket_id))
-        if basket is None or basket["state"] == "open":
-            return basket
-        basket_id = basket["merged_to"]
-    return None
+    found = baskets.home(basket_id)
+    return found if found and found["state"] == "open" else None
 
 
 # --------------------------------------------------------------------------------------------------------- placing
 
 
-def place(order: Order, basket: Mapping[str, Any], request: Request) -> None:
+def place(order: Order, seen: Levels, basket: Mapping[str, Any], request: Request) -> None:
     """Place an order: take stock, empty the basket of it, open the payable, mark the request. All or nothing.
 
     Raises `writes.Refused` with `holds.Shortage`, `baskets.BasketChanged`, `requests.AlreadyDone`, `OrderIdTaken`.
     """
     order |= due.fields(order["pk"], order["pay_by"]) | {"event": events.of("order.placed")}
     writes.commit(
-        holds.take(rules.holds_of(order)),
+        holds.take(rules.holds_of(order), order["order_id"], seen.items),
         _put(order),
         baskets.remove_ordered(basket, rules.dots_of(order), order["order_id"]),
         payables.opened(order),
@@ -159,9 +123,10 @@ def begin(order: Order, request: Request) -> Held:
     return Held(order["order_id"], 0, 1, giving=False)
 
 
-def take_some(held: Held, some: Sequence[Hold]) -> Held:
+def take_some(held: Held, some: Sequence[Hold], seen: Levels | None) -> Held:
     """Take the next holds of a big order. Raises `writes.Refused` with `holds.Shortage`, or `Superseded`."""
-    writes.commit(holds.take(some), _advance(held, held.count + len(some)))
+    noted = (held.order_id, seen.items) if seen else ()
+    writes.commit(holds.take(some, *noted), _advance(held, held.count + len(some)))
     return Held(held.order_id, held.count + len(some), held.version + 1, held.giving)
 
 
@@ -205,7 +170,7 @@ def turn_back(held: Held) -> Held:
 
 def give_some(held: Held, some: Sequence[Hold]) -> Held:
     """Give back the last taken holds of a big order. Raises `writes.Refused` with `Superseded`."""
-    writes.commit(holds.release(some), _advance(held, held.count - len(some)))
+    writes.commit(holds.release(some, held.order_id), _advance(held, held.count - len(some)))
     return Held(held.order_id, held.count - len(some), held.version + 1, held.giving)
 
 
@@ -235,7 +200,7 @@ def end(order: Order, to: rules.Ending, basket: Mapping[str, Any] | None, reques
     Raises `writes.Refused` with `Superseded` (the order has moved on) or `baskets.BasketChanged` (read it again).
     """
     writes.commit(
-        holds.release(rules.holds_of(order)),
+        holds.release(rules.holds_of(order), order["order_id"]),
         _ended(order, to),
         payables.closed(order["order_id"]),
         _give_back(order, basket),
@@ -278,7 +243,7 @@ def _give_back(order: Order, basket: Mapping[str, Any] | None) -> list[writes.Wr
     dots = rules.dots_of(order)
     if basket is None or not rules.fits(basket, dots):
         return []
-    return [baskets.give_back(basket, dots, order["order_id"])]
+    return [baskets.give_back(basket, dots, order["order_id"], order["basket_id"])]
 
 
 def _held_item(order_id: str, count: int, *, giving: bool) -> dict[str, Any]:
@@ -320,17 +285,19 @@ def pay(order: Order, step: Step) -> None:
     writes.commit(_paid(order, step))
 
 
-def pay_late(order: Order, step: Step, lines: list[dict[str, Any]], basket: Mapping[str, Any] | None) -> None:
+def pay_late(
+    order: Order, step: Step, lines: list[dict[str, Any]], seen: Levels, basket: Mapping[str, Any] | None
+) -> None:
     """An expired order was paid after all: its stock is taken again, and its lines leave the basket if still there.
 
-    `lines` say from where; they may differ from where the order had its stock before.
+    `lines` say from where; that may differ from where the order had its stock before.
 
     Raises `writes.Refused` with `holds.Shortage`, `Superseded` or `baskets.BasketChanged`.
     """
     moved = {"lines": lines, "first_lines": order["lines"]} if lines != order["lines"] else {}
-    still = {name: dot for name, dot in rules.dots_of(order).items() if basket and name in basket["dots"]}
+    still = rules.dots_in(order, basket) if basket else {}
     writes.commit(
-        holds.take(rules.holds_of({"lines": lines})),
+        holds.take(rules.holds_of({"lines": lines}), order["order_id"], seen.items),
         _paid(order, step, moved),
         [baskets.remove_ordered(basket, still, order["order_id"])] if basket and still else [],
     )
@@ -418,13 +385,3 @@ def _change(
         | {f":{name}": value for name, value in sets.items()},
         names={f"#{name}": name for name in ("version", *sets, *removes)},
     )
-
-
-def forget() -> None:
-    """Drop the warm locations (tests; another table)."""
-    _locations.clear()
-
-
-def levels(skus: Iterable[str], location_ids: Iterable[str]) -> list[Level]:
-    """Stock levels alone, as they are this moment."""
-    return products_and_levels(list(skus), list(location_ids), products=False)[1]
