@@ -102,6 +102,14 @@ def running_platform(path: str | Path = ".mandje/platform.json") -> dict[str, An
     return platform
 
 
+def emulator(platform: dict[str, Any], service: str) -> Any:
+    """A boto3 client of the local cloud. It takes any credentials."""
+    import boto3
+
+    options = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return boto3.client(service, endpoint_url=platform["aws_endpoint"], region_name=platform["region"], **options)
+
+
 def confirm_stripe(url: str, client_secret: str, method: str = "pm_card_visa") -> None:
     """What Stripe.js does in the browser: confirm a PaymentIntent with its client secret."""
     intent = client_secret.split("_secret_")[0]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
+from infra.client import emulator
 
 
 class Tap:
@@ -34,9 +34,7 @@ class Tap:
 @contextmanager
 def tapped(platform: dict[str, Any], name: str) -> Iterator[Tap]:
     """Open a tap on the platform's bus and remove it afterwards."""
-    options = {"endpoint_url": platform["aws_endpoint"], "region_name": platform["region"]}
-    options |= {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    sqs, bus = boto3.client("sqs", **options), boto3.client("events", **options)
+    sqs, bus = emulator(platform, "sqs"), emulator(platform, "events")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     bus.put_rule(Name=name, EventBusName=platform["bus"], EventPattern=json.dumps({"source": [{"prefix": "mandje."}]}))

@@ -25,9 +25,7 @@ from infra.say import Sorry, bold, green
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of `mandje replay`."""
     parser.add_argument("file", type=Path, metavar="FILE.csv", help="a day of the 'Online Retail' data")
-    parser.add_argument(
-        "--parallel", type=int, default=6, metavar="N", help="people served at once (default 6)"
-    )
+    parser.add_argument("--parallel", type=int, default=6, metavar="N", help="people served at once (default 6)")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N invoices")
     parser.add_argument("--again", action="store_true", help="forget an earlier run and sell it once more")
     parser.add_argument("--left-out", action="store_true", help="list every row left out, not only the reasons")

@@ -1,0 +1,92 @@
+"""I2 and I3: our ledger is the providers' books, and captured money always has exactly one purpose."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.doctor.findings import Item, Patient, Violation
+
+Books = Mapping[str, Any]
+"""A provider's books: `{"payments": [{"id", "captured", "refunded", "charged_back", "currency", ...}]}`."""
+
+
+def ledger_against_itself(patient: Patient) -> Iterator[Violation]:
+    """I2, our half: a payment's balance is the sum of its ledger entries and the fold of its facts."""
+    booked: dict[str, Counter[str]] = defaultdict(Counter)
+    for entry in patient.ledger:
+        booked[entry["payment_id"]][entry["kind"].removesuffix("_reversed")] += entry["amount"]
+    for payment_id, payment in patient.payments.items():
+        own = {kind: booked[payment_id][kind] for kind in ("capture", "refund", "chargeback")}
+        says = {"capture": payment.get("captured", 0), "refund": -payment.get("refunded", 0)}
+        says["chargeback"] = -payment.get("charged_back", 0)
+        foreign = any(fact["currency"] != payment["currency"] for fact in patient.facts[payment_id])
+        if own != says and not foreign:
+            yield Violation("I2", f"payment {payment_id}", f"ledger says {own}, the payment {says}")
+        if own["capture"] + own["refund"] < 0:
+            yield Violation("I2", f"payment {payment_id}", f"more was refunded than captured: {own}")
+    for payment_id in booked.keys() - patient.payments.keys():
+        yield Violation("I2", f"payment {payment_id}", "the ledger names a payment that does not exist")
+
+
+def ledger_against_books(patient: Patient, books: Mapping[str, Books]) -> Iterator[Violation]:
+    """I2, the other half: what each provider took, gave back and lost is what our ledger says."""
+    ours: dict[str, Counter[str]] = defaultdict(Counter)
+    moving: set[str] = set()
+    for payment in patient.payments.values():
+        if reference := _reference(patient, payment):
+            for name in ("captured", "refunded", "charged_back"):
+                ours[reference][name] += payment.get(name, 0)
+            if patient.under_way(payment):
+                moving.add(reference)
+    for provider, kept in books.items():
+        for theirs in kept["payments"]:
+            ours_here = ours.get(theirs["id"], Counter())
+            same = all(ours_here[name] == theirs[name] for name in ("captured", "refunded"))
+            if not same and theirs["id"] not in moving:
+                figures = {name: theirs[name] for name in ("captured", "refunded")}
+                text = f"{provider} says {figures}, we say {dict(ours_here)}"
+                yield Violation("I2", f"{provider} payment {theirs['id']}", text)
+
+
+def every_capture_has_a_purpose(patient: Patient) -> Iterator[Violation]:
+    """I3: a captured payment belongs to a paid order, or is refunded (or about to be); never both, never neither."""
+    by_order: dict[str, list[Item]] = defaultdict(list)
+    for payment in patient.payments.values():
+        by_order[payment["order_id"]].append(payment)
+    for order_id, payments in by_order.items():
+        order = patient.orders.get(order_id)
+        if any(patient.under_way(one) for one in payments) or (order and patient.under_way(order)):
+            continue
+        captured = {one["payment_id"]: one["captured"] for one in payments if one.get("captured")}
+        if order is None:
+            if captured:
+                yield Violation("I3", f"order {order_id}", "money was captured for an order that does not exist")
+            continue
+        known = {one: amount for one, amount in order.get("captured", {}).items() if amount}
+        if known != captured:
+            yield Violation("I3", f"order {order_id}", f"knows of {known}, captured is {captured}")
+            continue
+        yield from _purpose(order, payments, sum(captured.values()))
+
+
+def _purpose(order: Item, payments: list[Item], captured: int) -> Iterator[Violation]:
+    subject, due = f"order {order['order_id']}", order.get("refund_due", {})
+    kept = captured - sum(due.values())
+    wanted = order["total"] if order["state"] in ("paid", "fulfilled") else 0
+    part_paid = order["state"] == "placed" and kept < order["total"]
+    if kept != wanted and not part_paid:
+        yield Violation("I3", subject, f"is {order['state']} and keeps {kept} of {captured}, not {wanted}")
+    for payment in payments:
+        owed = due.get(payment["payment_id"], 0)
+        going = payment.get("refunded", 0) + payment.get("refund_pending", 0)
+        if going < owed:
+            text = f"{owed} must go back from {payment['payment_id']}, only {going} is under way"
+            yield Violation("I3", subject, text)
+
+
+def _reference(patient: Patient, payment: Item) -> str | None:
+    """The provider's id of the payment: facts name it even when the answer that carried it was lost."""
+    said = [fact["of"] for fact in patient.facts[payment["payment_id"]] if fact["kind"] == "capture"]
+    return said[0] if said else payment.get("provider_ref")
