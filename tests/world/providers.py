@@ -18,6 +18,7 @@ from .clock import Clock
 ACCOUNT = "default"
 SECRETS: dict[str, dict[str, Any]] = {
     "tokens": {"current": "k1", "keys": {"k1": "5b" * 32}},
+    "profiles": {"index_key": "1d" * 32, "master_key": "a7" * 32},
     f"stripe/{ACCOUNT}": {"secret_key": "sk_test_world", "webhook_secrets": ["whsec_world"], "livemode": False},
     f"mollie/{ACCOUNT}": {"api_key": "test_world", "webhook_secrets": ["world"], "livemode": False},
 }
