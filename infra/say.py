@@ -11,7 +11,7 @@ from contextlib import contextmanager
 _PLAIN = not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
-class Sorry(Exception):  # noqa: N818 - it is what the person reads, not what went wrong inside
+class Sorry(Exception):
     """Something a person can act on; the text is one sentence that says what and how."""
 
 
