@@ -108,7 +108,8 @@ class Story:
         asked = {"provider": "mollie", "method": "online", "return_url": "https://shop.example/thanks"}
         payment = app.post(f"/orders/{order['order_id']}/payments", asked)
         self._tell(f"pay page {payment['redirect_url']}")
-        answer = urllib3.request("POST", payment["redirect_url"], fields={"do": "pay"}, encode_multipart=False, redirect=False)
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = urllib3.request("POST", payment["redirect_url"], body="do=pay", headers=form, redirect=False)
         self._tell(f"her bank sends her back ({answer.status})")
         paid = self._wait(lambda: app.get(f"/orders/{order['order_id']}")["state"] == "paid")
         self._tell("the order is paid" if paid else "the order is NOT paid")
