@@ -1,55 +1,36 @@
 """AWS for one world: moto behind one lock, every request seen on its way in and out.
 
-moto holds no lock, so bare moto oversells under threads; one lock around its stubber makes every request atomic, which
-is DynamoDB's contract. On the way this module adds what moto lacks: `ClientRequestToken`, units of every request, the
-change records of streams (none for a write that changes nothing), and transactions that do not copy whole tables.
-PutEvents never reaches moto: the world's own bus takes it.
+What moto lacks is added on the way: `ClientRequestToken`, the units of every request, and the changes streams are made
+of (none for a write that changes nothing). PutEvents never reaches moto: the world's own bus takes it.
 
 Tables are created once per process; a fresh world only empties them.
 """
 
 from __future__ import annotations
 
-import copy
 import functools
 import json
-import os
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import botocore.endpoint
 from botocore.awsrequest import AWSResponse
-from moto import mock_aws
-from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+from moto.core.botocore_stubber import MockRawResponse
 from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.models.dynamo_type import DynamoType
-from moto.dynamodb.models.table import Table as MotoTable
+from moto.dynamodb.models.dynamo_type import Item as MotoItem
 from moto.ssm.models import ssm_backends
 
 from infra.intrinsics import ACCOUNT, REGION
 from infra.template_model import Table, Template
 
-from . import units
+from . import moto_adapted, units
 from .calls import Call, Outside
 from .keys import READS, Key, keys_of, target_of
 from .units import Image
-
-ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "local",
-    "AWS_SECRET_ACCESS_KEY": "local",
-    "AWS_DEFAULT_REGION": REGION,
-    "AWS_REGION": REGION,
-    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",  # else boto3 talks to <account>.ddb..., which moto does not know
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
-LOCK = threading.RLock()
-_active: Aws | None = None
-_touched: list[tuple[str, Any, Any]] = []
-
 
 @dataclass(frozen=True)
 class Change:
@@ -59,26 +40,27 @@ class Change:
     key: Key
     old: Image | None
     new: Image | None
+    by_service: bool = False
 
 
 class Aws:
     """The services as one world sees them. `on_change` and `put_events` are given by the event pump."""
 
     def __init__(self, template: Template, outside: Outside, sleep: Callable[[float], None]) -> None:
-        global _active
-        start()
+        moto_adapted.start()
         create_tables(template)
         self.tables = {table.name: table for table in template.tables.values()}
         self.outside = outside
         self.on_change: Callable[[Change], None] = lambda change: None
         self.put_events: Callable[[list[dict[str, Any]]], dict[str, Any]] = lambda entries: {}
         self._tokens: dict[str, bytes] = {}
+        self._latest: dict[str, list[Change]] = {}
         for table in _backend().tables.values():
             table.items = defaultdict(dict)
         ssm_backends[ACCOUNT][REGION].reset()
         # Whatever botocore waits between attempts, here it takes the same time in every run.
         botocore.endpoint.time = SimpleNamespace(sleep=lambda seconds: sleep(0.05))  # type: ignore[assignment]
-        _active = self
+        moto_adapted.answer = self.answer
 
     def answer(self, service: str, operation: str, request: Any, real: Callable[[], AWSResponse]) -> AWSResponse:
         """One request of boto3: through the funnel, then to moto or to the bus."""
@@ -86,9 +68,10 @@ class Aws:
         call = Call("aws", service, operation, target_of(params), params, (service, operation) not in READS)
         call.attempt = str(request.headers.get("amz-sdk-invocation-id", ""))
         keys = keys_of(operation, params, self.tables) if service == "dynamodb" else []
-        call.footprint = frozenset((key.table, key.text) for key in keys)
+        whole_table = [(params["TableName"], "*")] if operation in ("Query", "Scan") else []
+        call.footprint = frozenset([(key.table, key.text) for key in keys] + whole_table)
         if (service, operation) == ("eventbridge", "PutEvents"):
-            perform = functools.partial(self._publish, request, params)
+            perform = functools.partial(self._publish, params)
         elif service == "dynamodb":
             perform = functools.partial(self._dynamodb, call, keys, real)
         else:
@@ -97,31 +80,32 @@ class Aws:
         call.status = answer.status_code
         return answer
 
-    def _publish(self, request: Any, params: dict[str, Any]) -> AWSResponse:
+    def _publish(self, params: dict[str, Any]) -> AWSResponse:
         try:
-            return reply(request, 200, self.put_events(params["Entries"]))
+            return reply(200, self.put_events(params["Entries"]))
         except ValueError as error:
-            return reply(request, 400, {"__type": "ValidationException", "message": str(error)})
+            return reply(400, {"__type": "ValidationException", "message": str(error)})
 
     def _dynamodb(self, call: Call, keys: list[Key], real: Callable[[], AWSResponse]) -> AWSResponse:
         token = call.params.get("ClientRequestToken") if call.operation == "TransactWriteItems" else None
         body = json.dumps({**call.params, "ClientRequestToken": None}, sort_keys=True).encode()
         if token in self._tokens:
             if self._tokens[token] != body:
-                return AWSResponse("", 400, {}, MockRawResponse(_error("IdempotentParameterMismatchException")))
-            return AWSResponse("", 200, {}, MockRawResponse(b"{}"))
+                return reply(400, {"__type": "IdempotentParameterMismatchException", "message": "other parameters"})
+            return reply(200, {})
         before = {key: self.image(key) for key in keys}
-        _touched[:] = [(key.table, key.hash, key.range) for key in keys]
+        moto_adapted.touched[:] = [(key.table, key.hash, key.range) for key in keys]
         answer = real()
         done = answer.status_code == 200
         if token and done:
             self._tokens[token] = body
         self._count(call, before, done, answer)
         if call.writes and done:
-            for key, old in before.items():
-                new = self.image(key)
-                if old != new:  # a write that changes nothing leaves no stream record
-                    self.on_change(Change(self.tables[key.table], key, old, new))
+            changes = [Change(self.tables[key.table], key, old, self.image(key)) for key, old in before.items()]
+            changes = [change for change in changes if change.old != change.new]  # no change, no stream record
+            for change in changes:
+                self.on_change(change)
+                self._latest[change.table.name] = [each for each in changes if each.table is change.table]
         return answer
 
     def _count(self, call: Call, before: dict[Key, Image | None], done: bool, answer: AWSResponse) -> None:
@@ -136,20 +120,18 @@ class Aws:
                 else:
                     call.write_units += units.refused(old, transactional=transactional)
         elif call.operation in ("Query", "Scan") and done:
-            call.read_units = units.read_many(self._looked_at(call, answer), consistent=consistent)
+            call.read_units = units.read_many(self._looked_at(call), consistent=consistent)
         else:
             wanted = call.params.get("RequestItems", {})
             for key, old in before.items():
                 strong = consistent or bool(wanted.get(key.table, {}).get("ConsistentRead", False))
                 call.read_units += units.read_one(old, consistent=strong, transactional=transactional)
 
-    def _looked_at(self, call: Call, answer: AWSResponse) -> list[Image]:
-        """The whole items (or index entries) a query read: filters and projections come after the bill."""
+    def _looked_at(self, call: Call) -> list[Image]:
+        """The items (or index entries) a query or scan read: filters and projections come after the bill."""
         table = self.tables[call.params["TableName"]]
-        images: list[Image] = json.loads(answer.content).get("Items", [])
         index = table.indexes.get(call.params.get("IndexName", ""))
-        whole = [self.image(Key.of(table, image)) or image for image in images if table.hash_key in image]
-        return [units.entry(table, index, image) or image for image in whole] if index else whole
+        return [(index and units.entry(table, index, image)) or image for image in moto_adapted.looked_at]
 
     # ------------------------------------------------------------------------------- looking in, without a request
 
@@ -164,11 +146,36 @@ class Aws:
         for item in list(_backend().tables[table].all_items()):
             yield item.to_json()["Attributes"]
 
-    def remove(self, key: Key) -> None:
-        """Delete an item as the service itself does when its time to live is over."""
-        old = self.image(key)
-        _backend().tables[key.table].items[key.hash].pop(key.range, None)
-        self.on_change(Change(self.tables[key.table], key, old, None))
+    def expire(self, table: Table, now: float) -> None:
+        """Delete what is past its time to live, as the service does some time within two days."""
+        for image in list(self.images(table.name)) if table.ttl else []:
+            if float(image.get(table.ttl or "", {}).get("N", "inf")) < now:
+                key = Key.of(table, image)
+                self._set(key, None)
+                self.on_change(Change(table, key, image, None, by_service=True))
+
+    def written(self, table: str) -> bool:
+        """Whether anything was written to a table in this world."""
+        return table in self._latest
+
+    @contextmanager
+    def rewound(self, table: str) -> Iterator[None]:
+        """The table as an eventually consistent read may still see it: without its latest write."""
+        changes = self._latest.get(table, [])
+        for change in changes:
+            self._set(change.key, change.old)
+        try:
+            yield
+        finally:
+            for change in changes:
+                self._set(change.key, change.new)
+
+    def _set(self, key: Key, image: Image | None) -> None:
+        bucket = _backend().tables[key.table].items[key.hash]
+        if image is None:
+            bucket.pop(key.range, None)
+        else:
+            bucket[key.range] = MotoItem(key.hash, key.range, image)
 
     def secret(self, name: str, value: dict[str, Any]) -> None:
         """Store a JSON secret in the parameter store."""
@@ -177,51 +184,14 @@ class Aws:
         )
 
 
-def reply(request: Any, status: int, body: dict[str, Any]) -> AWSResponse:
-    """An answer in the wire format of the JSON services."""
-    headers = {"x-amzn-RequestId": "injected", "Content-Type": "application/x-amz-json-1.0"}
-    return AWSResponse(request.url, status, headers, MockRawResponse(json.dumps(body)))
-
-
-def _error(code: str) -> bytes:
-    return json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code}).encode()
+def reply(status: int, body: dict[str, Any]) -> AWSResponse:
+    """An answer in the wire format of the JSON services (errors: `__type` and `message`)."""
+    headers = {"x-amzn-RequestId": "world", "Content-Type": "application/x-amz-json-1.0"}
+    return AWSResponse("https://aws.test", status, headers, MockRawResponse(json.dumps(body)))
 
 
 def _backend() -> Any:
     return dynamodb_backends[ACCOUNT][REGION]
-
-
-@functools.lru_cache(maxsize=1)
-def start() -> None:
-    """Start moto for the rest of this process and put the hook and the lock in front of it."""
-    os.environ.update(ENVIRONMENT)
-    mock_aws().start()
-    original = BotocoreStubber.__call__
-
-    def stub(self: BotocoreStubber, event_name: str, request: Any, **kwargs: Any) -> Any:
-        if not self.enabled:
-            return None
-        with LOCK:
-            if _active is None:
-                return original(self, event_name, request, **kwargs)
-            _, service, operation = event_name.split(".")
-            real = functools.partial(original, self, event_name, request, **kwargs)
-            return _active.answer(service, operation, request, real)
-
-    BotocoreStubber.__call__ = stub  # type: ignore[method-assign]
-    MotoTable.__deepcopy__ = _light_copy
-
-
-def _light_copy(self: Any, memo: dict[int, Any]) -> Any:
-    """A table for a transaction to roll back to: only the items it touches are copied, the rest is shared."""
-    backup = MotoTable.__new__(MotoTable)
-    backup.__dict__.update(self.__dict__)
-    backup.items = defaultdict(dict, {h: dict(b) if isinstance(b, dict) else b for h, b in self.items.items()})
-    for table, hash_key, range_key in _touched:
-        bucket = backup.items.get(hash_key) if table == self.name else None
-        if bucket and range_key in bucket:
-            bucket[range_key] = copy.deepcopy(bucket[range_key], memo)
-    return backup
 
 
 def create_tables(template: Template) -> None:

@@ -76,6 +76,8 @@ class Pump:
         self.paused: set[str] = set()
         """Sources that deliver nothing for now: a queue, a schedule, `<Table>-><Function>`, a provider."""
         self._sequence = 0
+        self.failing: dict[str, InvocationFailed] = {}
+        """Schedules whose latest invocation failed."""
         self._due = {schedule.name: clock.now + schedule.seconds for schedule in template.schedules}
 
     # ------------------------------------------------------------------------------------------------- coming in
@@ -135,8 +137,9 @@ class Pump:
             for _ in range(1 + self.mode.copies):
                 try:
                     self._invoke(schedule.function, schedule.input or {"source": "aws.events", "time": self.clock.iso()})
-                except InvocationFailed:
-                    continue
+                    self.failing.pop(schedule.name, None)
+                except InvocationFailed as failure:
+                    self.failing[schedule.name] = failure
 
     def step(self) -> bool:
         """Make one delivery. False if nothing can move now."""

@@ -33,7 +33,9 @@ def record(change: Change, number: int, clock: Clock) -> dict[str, Any]:
     if change.old is not None and view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES"):
         images["OldImage"] = change.old
     key_names = [table.hash_key, *([table.range_key] if table.range_key else [])]
+    service = {"userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"}}
     return {
+        **(service if change.by_service else {}),
         "eventID": f"{number:032x}",
         "eventName": "INSERT" if change.old is None else "REMOVE" if change.new is None else "MODIFY",
         "eventVersion": "1.1",

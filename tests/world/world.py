@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -67,6 +68,8 @@ class World:
             "api.stripe.com": self.providers["stripe"].handle,
             "api.mollie.com": self.providers["mollie"].handle,
         }
+        self.client: Callable[[Callable[[], Response]], Response] = lambda send: send()
+        """How a client sends: fault exploration puts one here that tries again."""
         cold_start()
         self._plug_in()
         for name, secret in providers.SECRETS.items():
@@ -103,7 +106,10 @@ class World:
         content = body.encode() if isinstance(body, str) else body or b""
         if content and not any(name.lower() == "content-type" for name, _ in pairs):
             pairs.append(("Content-Type", "application/json"))
-        answer = self.gateway.request(method, path, pairs, content)
+        return self.client(lambda: self._request(method, path, pairs, content))
+
+    def _request(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> Response:
+        answer = self.gateway.request(method, path, headers, body)
         return Response(answer.status, {name.lower(): value for name, value in answer.headers}, answer.body)
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
@@ -117,6 +123,11 @@ class World:
     def advance(self, seconds: float, tick: float | None = None) -> None:
         """Let time pass: the template's clocks fire (once, or every `tick` seconds), then settle."""
         self.pump.advance(seconds, tick)
+
+    def purge_expired(self) -> None:
+        """Delete what is past its `ttl`: DynamoDB does so within about two days, never at a known moment."""
+        for table in self.template.tables.values():
+            self.aws.expire(table, self.clock.now)
 
     def deliver(self, copies: int = 0, shuffled: bool = False, delay: float = 0.0) -> None:
         """Make event delivery rougher from now on; see `pump.Delivery`."""
@@ -143,7 +154,17 @@ class World:
         """A small shop: two locations, products (SKU to cents) and their stock at the warehouse; see `seeds.shop`."""
         from .seeds import shop
 
-        shop(self, products, stock, safety)
+        with self.calm():
+            shop(self, products, stock, safety)
+
+    @contextmanager
+    def calm(self) -> Iterator[None]:
+        """Set the scene: nothing in here is disturbed by fault exploration or interleaving."""
+        before, self.outside.calm = self.outside.calm, True
+        try:
+            yield
+        finally:
+            self.outside.calm = before
 
     def _webhook(self, path: str, headers: dict[str, str], body: bytes) -> int:
         return self.gateway.request("POST", path, list(headers.items()), body).status

@@ -7,6 +7,8 @@ from botocore.exceptions import ClientError
 from commerce import aws
 
 MISTAKE = ""
+remembered: dict[str, str] = {}
+"""Module memory, as a cache would be: gone when the process dies."""
 
 
 def write(*actions: dict[str, Any]) -> bool:

@@ -1,0 +1,33 @@
+"""The oracle after a run: nothing failed for good, and the product's own doctor finds its invariants kept."""
+
+from __future__ import annotations
+
+from .world import World
+
+
+def violations(world: World) -> list[str]:
+    """What is wrong with the world now, one line each; empty if all is well."""
+    return [*left_over(world), *diagnosis(world)]
+
+
+def left_over(world: World) -> list[str]:
+    """Work that failed for ever: dead letters, records nobody could handle, clocks and webhooks that keep failing."""
+    found = [f"{queue}: failed for ever: {body[:200]}" for queue, bodies in world.pump.dead_letters().items() for body in bodies]
+    found += [f"{name} keeps failing: {failure}" for name, failure in world.pump.failing.items()]
+    found += [
+        f"{provider.name}: webhook given up: {delivery.about}"
+        for provider in world.providers.values()
+        for delivery in provider.standin.outbox.given_up
+    ]
+    return found
+
+
+def diagnosis(world: World) -> list[str]:
+    """The doctor's findings over this world's tables, providers' books, bus log and logs."""
+    from infra import doctor
+
+    tables = {name: world.items(name) for name in world.template.tables}
+    books = {name: provider.books() for name, provider in world.providers.items()}
+    bus_log = [published.event for published in world.pump.bus.log]
+    logs = [line.text for line in world.logs]
+    return [str(violation) for violation in doctor.check(tables, books=books, bus_log=bus_log, logs=logs)]

@@ -1,0 +1,260 @@
+"""Every fault at every outside call of a journey, and the seed that replays what was found.
+
+    exploration = explore(place_order)              # every single fault
+    assert not exploration.failures
+    replay("place-order@17:die_after", place_order) # the same run again, in this process, with a report
+
+A journey is a function of a world that makes requests, settles, lets time pass and asserts what the shopper was
+promised. It runs once undisturbed; at each call it branches (fork) once per kind of fault, and every branch runs to
+its end: the client tries again, events are delivered again, clocks fire, then the oracles look at what is left.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import traceback
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .calls import Call, Perform, current
+from .doctor_hook import violations
+from .faults import ClientGone, Faults, kinds
+from .forks import Forks
+from .world import Response, World
+
+Journey = Callable[[World], None]
+Oracle = Callable[[World], list[str]]
+Make = Callable[[int], World]
+Slice = tuple[int, int] | None
+CLIENT_TRIES = 5
+
+MODES: dict[str, dict[str, Any]] = {
+    "once": {},
+    "twice": {"copies": 1},
+    "shuffled": {"shuffled": True, "delay": 20.0},
+    "rough": {"copies": 1, "shuffled": True, "delay": 20.0},
+}
+"""How events travel: `twice` delivers everything again although it succeeded, `shuffled` reorders and delays."""
+
+
+class NothingExplored(AssertionError):
+    """A run that struck nothing must not look like a pass."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One branch that went wrong. `seed` replays it; `call` is where the (last) fault struck."""
+
+    seed: str
+    call: str
+    problems: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.seed}  at {self.call or 'no call'}\n      " + "\n      ".join(self.problems)
+
+
+@dataclass
+class Exploration:
+    """What was explored and what was found."""
+
+    journey: str
+    points: int = 0
+    calls: set[str] = field(default_factory=set)
+    places: set[tuple[str, int]] = field(default_factory=set)
+    faults: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    failures: list[Failure] = field(default_factory=list)
+
+    def note(self, mode: str, result: dict[str, Any]) -> None:
+        """Count one branch."""
+        if result["plan"]:
+            self.points += 1
+            self.calls.add(result["call"])
+            self.places |= {(mode, number) for number, _ in result["plan"]}
+            self.faults.update(kind for _, kind in result["plan"])
+        if result["problems"]:
+            self.failures.append(Failure(result["seed"], result["call"], result["problems"]))
+
+    def __str__(self) -> str:
+        kinds_ = ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items()))
+        head = (
+            f"{self.journey}: {self.points} points at {len(self.places)} calls ({len(self.calls)} different ones) "
+            f"in {self.seconds:.1f} s, {len(self.failures)} failures\n   {kinds_}"
+        )
+        shown = [f"   {failure}" for failure in self.failures[:10]]
+        return "\n".join([head, *shown, *(["   ..."] if len(self.failures) > 10 else [])])
+
+
+def explore(
+    journey: Journey,
+    depth: int = 1,
+    slice: Slice = None,
+    seed: int = 0,
+    modes: tuple[str, ...] = ("once",),
+    oracle: Oracle = violations,
+    make: Make = World,
+) -> Exploration:
+    """Run a journey undisturbed and with every fault (`depth` 2: every pair) at every call, in every delivery mode.
+
+    `slice` (i, n) takes the i-th of n equal parts, always the same one. Prints what was explored. Raises
+    `NothingExplored` if no fault struck anywhere.
+    """
+    found = Exploration(name_of(journey))
+    started = time.monotonic()
+    for mode in modes:
+        calm = make(seed)
+        problems = _play(calm, Faults({}, calm.aws), journey, mode, oracle)
+        if problems:  # then faults have nothing to add
+            found.failures.append(Failure(_seed_text(found.journey, mode, {}, seed), "", problems))
+            continue
+        for result in _Explorer(journey, mode, seed, depth, slice, oracle).run(make(seed)):
+            found.note(mode, result)
+    found.seconds = time.monotonic() - started
+    print(found)
+    if not found.points and not found.failures:
+        raise NothingExplored(f"{found.journey}: no fault struck anywhere; is its work done inside world.calm()?")
+    return found
+
+
+def replay(text: str, journey: Journey, oracle: Oracle = violations, make: Make = World) -> list[str]:
+    """Run one seed again in this process; prints every call with the faults in place, returns the problems."""
+    name, mode, plan, seed = parse(text)
+    if name != name_of(journey):
+        raise ValueError(f"{text} is about {name}, not {name_of(journey)}")
+    world = make(seed)
+    faults = Faults(plan, world.aws)
+    world.outside.director = faults
+    problems = _play(world, faults, journey, mode, oracle)
+    if missing := set(plan) - {call.number for call in faults.struck}:
+        problems.append(f"nothing to strike at call {missing}: the journey has changed since this seed was printed")
+    for call in world.calls:
+        if call.number >= 0:
+            print(f"{call.number:4d} {call.function:20s} {call.name} {plan.get(call.number, '')}")
+    print("\n".join(problems) or "no problems")
+    return problems
+
+
+def name_of(journey: Journey) -> str:
+    """`place_order` is called `place-order` in seeds."""
+    return journey.__name__.removeprefix("test_").replace("_", "-")
+
+
+def parse(text: str) -> tuple[str, str, dict[int, str], int]:
+    """`place-order~twice@17:die_after+30:throttled#5` -> name, mode, plan, seed of the world."""
+    found = re.fullmatch(r"([\w-]+)(?:~(\w+))?(?:@([\w:+]+))?(?:#(\d+))?", text)
+    if not found:
+        raise ValueError(f"not a seed: {text}")
+    strikes = [strike.split(":") for strike in found[3].split("+")] if found[3] else []
+    return found[1], found[2] or "once", {int(number): kind for number, kind in strikes}, int(found[4] or 0)
+
+
+def _seed_text(name: str, mode: str, plan: dict[int, str], seed: int) -> str:
+    strikes = "+".join(f"{number}:{kind}" for number, kind in plan.items())
+    way = f"~{mode}" if mode != "once" else ""
+    return name + way + (f"@{strikes}" if strikes else "") + (f"#{seed}" if seed else "")
+
+
+class _Explorer:
+    """One delivery mode of one journey: a director that branches at every call."""
+
+    def __init__(self, journey: Journey, mode: str, seed: int, depth: int, slice_: Slice, oracle: Oracle) -> None:
+        self.journey, self.mode, self.seed, self.depth = journey, mode, seed, depth
+        self.slice, self.oracle = slice_, oracle
+        self.forks = Forks()
+        self.before: dict[str, list[Call]] = {}
+        """The calls each invocation has made so far."""
+
+    def run(self, world: World) -> list[dict[str, Any]]:
+        self.world, self.faults = world, Faults({}, world.aws)
+        world.outside.director = self._direct
+        problems = _play(world, self.faults, self.journey, self.mode, self.oracle)
+        plan = self.faults.plan
+        self.forks.report({
+            "seed": _seed_text(name_of(self.journey), self.mode, plan, self.seed),
+            "call": self.faults.struck[-1].name if self.faults.struck else "",
+            "plan": list(plan.items()),
+            "problems": problems,
+        })
+        if self.forks.in_child:
+            self.forks.end_child()
+        return self.forks.results()
+
+    def _direct(self, call: Call, perform: Perform) -> Any:
+        retried = any(call.attempt and call.attempt == struck.attempt for struck in self.faults.struck)
+        if len(self.faults.plan) < self.depth and not retried:
+            for kind in self._kinds(call, perform):
+                if self._chosen(call, kind) and self.forks.branch():
+                    self.faults.plan[call.number] = kind
+                    break
+        return self.faults(call, perform)
+
+    def _kinds(self, call: Call, perform: Perform) -> list[str]:
+        invocation = current.get()
+        assert invocation is not None
+        earlier = self.before.setdefault(invocation.request_id, [])
+        wrote = any(each.writes for each in earlier)
+        found = kinds(call, first=not earlier, wrote=wrote, client_waits=self.faults.client_waits)
+        # A sweeper asks sixteen shards the same question: being refused at one stands for all.
+        repeated = bool(earlier) and not call.writes and earlier[-1].name == call.name
+        earlier.append(call)
+        return [
+            kind
+            for kind in found
+            if not (kind == "throttled" and repeated) and not (kind == "stale" and not self._differs(call, perform))
+        ]
+
+    def _differs(self, call: Call, perform: Perform) -> bool:
+        """Whether the latest write changes what this read sees at all."""
+        if not self.world.aws.written(call.params["TableName"]):
+            return False
+        now = perform().content
+        with self.world.aws.rewound(call.params["TableName"]):
+            return bool(perform().content != now)
+
+    def _chosen(self, call: Call, kind: str) -> bool:
+        part, parts = self.slice or (0, 1)
+        return zlib.crc32(f"{self.seed} {self.mode} {call.number} {kind}".encode()) % parts == part
+
+
+def _play(world: World, faults: Faults, journey: Journey, mode: str, oracle: Oracle) -> list[str]:
+    """The journey and its aftermath; what went wrong, in words."""
+    world.deliver(**MODES[mode])
+    world.client = lambda send: _persistent(world, faults, send)
+    try:
+        journey(world)
+    except ClientGone:
+        pass  # what the client was promised is moot; what the system owes itself is not
+    except Exception as error:
+        return _told(error)
+    try:
+        world.settle()
+        world.advance(60)
+        with world.calm():  # whatever was struck gets one more chance to come right
+            world.advance(60)
+    except Exception as error:
+        return ["afterwards", *_told(error)]
+    return oracle(world)
+
+
+def _persistent(world: World, faults: Faults, send: Callable[[], Response]) -> Response:
+    """A client that sends the same request again when the server failed or asked for it."""
+    for attempt in range(CLIENT_TRIES):
+        faults.client_waits = True
+        response = send()
+        faults.client_waits = False
+        if faults.client_gone:
+            raise ClientGone
+        if attempt == CLIENT_TRIES - 1 or (response.status < 500 and "retry-after" not in response.headers):
+            break
+        world.clock.tick(float(response.headers.get("retry-after", 1)))
+    return response
+
+
+def _told(error: Exception) -> list[str]:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}: {frame.line}"
+    return [f"{type(error).__name__}: {error}".strip(), place]
