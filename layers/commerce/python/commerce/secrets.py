@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from commerce import aws, clock
 
 _KEPT_S = 300.0
+_RENEWED_AFTER_S = 30.0
 _cache: dict[str, tuple[float, dict[str, Any] | None]] = {}
 
 
@@ -31,6 +32,18 @@ def read(name: str) -> dict[str, Any] | None:
         value = None
     _cache[name] = (now, value)
     return value
+
+
+def renewed(name: str) -> dict[str, Any] | None:
+    """As `read`, but from the store, unless it was read there in the last half minute.
+
+    For a signature that no known secret explains: the secret may just have been rotated. The pause keeps a flood of
+    forgeries from becoming a flood of reads.
+    """
+    kept = _cache.get(name)
+    if kept and clock.source() - kept[0] >= _RENEWED_AFTER_S:
+        del _cache[name]
+    return read(name)
 
 
 def required(name: str) -> dict[str, Any]:

@@ -1,0 +1,182 @@
+"""The HTTPS door of payments."""
+
+import os
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import StringConstraints
+
+from commerce import door, problems, tokens
+from commerce.money import Money
+from commerce.principal import Principal
+from commerce.types import ID_PATTERN, MoneyBody, MoneyView
+from payments import books, capturing, naming, refunding, starting, table, views
+
+app = door.rest()
+OrderId = Annotated[str, Path(pattern=ID_PATTERN)]
+PaymentId = Annotated[str, Path(pattern=ID_PATTERN)]
+
+
+@app.post(
+    "/orders/<order_id>/payments",
+    summary="Start a payment",
+    operation_id="startPayment",
+    tags=["payments"],
+    responses=door.problem_responses(400, 401, 403, 404, 409, 503) | {201: {"description": "Created"}},
+)
+def start_payment(order_id: OrderId, asked: views.StartPayment) -> Response[views.PaymentStarted]:
+    """Start a payment of an order: one of possibly several. A retry with the same key continues it."""
+    principal = door.caller(app)
+    if principal.serves:
+        principal.need("payments:write")
+    request = door.idempotent(app, principal, asked)
+    amount, currency = _given(asked.amount)
+    terms = starting.Terms(
+        asked.provider, asked.account, asked.method, amount, currency, asked.capture, asked.return_url
+    )
+    started = starting.start(principal, order_id, terms, request, _webhooks())
+    payment = started.payment
+    view = views.PaymentStarted(
+        payment_id=payment["payment_id"],
+        order_id=order_id,
+        amount=MoneyView(amount=payment["amount"], currency=payment["currency"]),
+        **started.answer,
+    )
+    return door.answer(view.model_dump(exclude_none=True), 201, replayed=started.repeat)
+
+
+@app.get(
+    "/orders/<order_id>/payments",
+    summary="The payments of an order",
+    operation_id="listPayments",
+    tags=["payments"],
+    responses=door.problem_responses(401, 403, 404),
+)
+def list_payments(
+    order_id: OrderId,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    cursor: Annotated[str | None, Query(), StringConstraints(max_length=2000)] = None,
+) -> views.PaymentPage:
+    """All payments of an order with their balances, oldest first within a page."""
+    principal = door.caller(app)
+    _staff_need(principal, "payments:read")
+    payable = table.payable_alone(order_id)
+    if payable is None or not _may_see(principal, payable.get("owner")):
+        raise problems.not_found("order")
+    scope = f"payments {order_id} {principal.key}"
+    found, more = table.page(order_id, limit, tokens.read_cursor(scope, cursor))
+    return views.PaymentPage(items=[views.of_payment(each) for each in found], next_cursor=tokens.cursor(scope, more))
+
+
+@app.get(
+    "/payments/<payment_id>",
+    summary="One payment",
+    operation_id="getPayment",
+    tags=["payments"],
+    responses=door.problem_responses(401, 403, 404),
+)
+def get_payment(payment_id: PaymentId) -> views.PaymentDetails:
+    """A payment with its refunds and chargebacks, as its provider reported them so far."""
+    principal = door.caller(app)
+    _staff_need(principal, "payments:read")
+    kept = books.read(payment_id)
+    if kept is None or not _may_see(principal, kept.payment.get("owner")):
+        raise problems.not_found("payment")
+    return views.of_kept(kept)
+
+
+@app.post(
+    "/payments/<payment_id>/captures",
+    summary="Take money that is held",
+    operation_id="capturePayment",
+    tags=["payments"],
+    responses=door.problem_responses(400, 401, 403, 404, 409, 503) | {201: {"description": "Created"}},
+)
+def capture_payment(payment_id: PaymentId, asked: views.CapturePayment) -> Response[views.CaptureMade]:
+    """Capture an authorized payment, in part or in whole."""
+    principal = door.caller(app)
+    principal.need("payments:write")
+    request = door.idempotent(app, principal, asked)
+    kept = _of_currency(payment_id, asked.amount)
+    made = capturing.capture(payment_id, _given(asked.amount)[0], request)
+    currency = kept.payment["currency"]
+    view = views.CaptureMade(
+        capture_id=made.id,
+        payment_id=payment_id,
+        status=made.payment["status"],
+        amount=MoneyView(amount=made.amount, currency=currency),
+        captured=MoneyView(amount=made.payment["captured"], currency=currency),
+    )
+    return door.answer(view, 201, replayed=made.repeat)
+
+
+@app.post(
+    "/payments/<payment_id>/refunds",
+    summary="Give money back",
+    operation_id="refundPayment",
+    tags=["payments"],
+    responses=door.problem_responses(400, 401, 403, 404, 409, 503) | {201: {"description": "Created"}},
+)
+def refund_payment(payment_id: PaymentId, asked: views.RefundPayment) -> Response[views.RefundMade]:
+    """Refund a payment, in part or in whole; never more than was captured and not given back."""
+    principal = door.caller(app)
+    principal.need("payments:write")
+    request = door.idempotent(app, principal, asked)
+    kept = _of_currency(payment_id, asked.amount)
+    wish = refunding.Wish(
+        naming.of_request(request), payment_id, asked.amount.amount, asked.reason, principal.key, request.body_hash
+    )
+    try:
+        made = refunding.refund(wish)
+    except refunding.TooMuch as too_much:
+        left = Money(too_much.refundable, kept.payment["currency"]).as_map()
+        detail = "That is more than can be given back."
+        raise problems.conflict("refund-exceeds-captured", detail, refundable=left) from None
+    except refunding.InParts:
+        raise problems.conflict("refund-in-parts", "This was paid in parts: refund each part on its own.") from None
+    assert made is not None, "only refunds at most are left out"
+    if made.repeat:
+        naming.same(request, dict(made.fact.more))
+    if "code" in made.fact.more:
+        detail = "The payment provider refused this refund."
+        raise problems.Problem(422, "refund-refused", "Refund refused", detail, code=made.fact.more["code"])
+    shown = views.of_refund(made.fact)
+    view = views.RefundMade(refund_id=shown.refund_id, payment_id=payment_id, status=shown.status, amount=shown.amount)
+    return door.answer(view, 201, replayed=made.repeat)
+
+
+def _given(amount: MoneyBody | None) -> tuple[int | None, str | None]:
+    return (amount.amount, amount.currency) if amount else (None, None)
+
+
+def _of_currency(payment_id: str, amount: MoneyBody | None) -> books.Kept:
+    """The payment, if there is one and it is in the currency of the amount that was given."""
+    kept = books.read(payment_id)
+    if kept is None:
+        raise problems.not_found("payment")
+    if amount and amount.currency != kept.payment["currency"]:
+        raise problems.invalid(["body", "amount", "currency"], f"This payment is in {kept.payment['currency']}.")
+    return kept
+
+
+def _staff_need(principal: Principal, scope: str) -> None:
+    """Shoppers see what is theirs; staff and tills need a scope."""
+    if principal.serves and not principal.has("payments:write"):
+        principal.need(scope)
+
+
+def _may_see(principal: Principal, owner: str | None) -> bool:
+    return principal.serves or owner == principal.key
+
+
+def _webhooks() -> str:
+    """Where providers reach us: as configured, or as this request did."""
+    configured = os.environ.get("PUBLIC_URL")
+    if configured:
+        return configured.rstrip("/")
+    context = app.current_event.request_context
+    return f"https://{context.domain_name}/{context.stage}"
+
+
+handler = door.handler(app)

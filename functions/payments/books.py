@@ -1,0 +1,169 @@
+"""The books as a store: payments with their facts, and the ledger.
+
+    P#<payment> / -              the payment: terms, balance, version, event
+    P#<payment> / FACT#kind#id   what a provider said about one object, with its rank
+    LEDGER#<order> / <time>#...  entries: put if absent and read; nothing in here could change one
+
+Every write that adds facts is bound to the payment's version, so a balance is always the fold of exactly the facts
+that are there.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from commerce import clock, due, events, reads, writes
+from payments.ledger import Change, Entry, Fact, settled
+
+PAYMENTS = "PAYMENTS"
+FIRST_LOOK_S = 600
+"""When an unsettled payment is looked at: what is reported by itself is done by then."""
+SOON_S = 60
+
+_FACT = "FACT#"
+_FACT_MEMBERS = ("kind", "object_id", "status", "rank", "amount", "currency", "at", "of")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A payment and all its facts, as one read saw them."""
+
+    payment: dict[str, Any]
+    facts: list[Fact]
+
+    @property
+    def id(self) -> str:
+        """The payment's id."""
+        return str(self.payment["payment_id"])
+
+    def fact(self, kind: str, object_id: str) -> Fact | None:
+        """One fact, if it is known."""
+        return next((fact for fact in self.facts if fact.key == (kind, object_id)), None)
+
+
+def read(payment_id: str) -> Kept | None:
+    """A payment with its facts. One request."""
+    items = list(reads.every(PAYMENTS, f"P#{payment_id}"))
+    payment = next((each for each in items if each["sk"] == "-"), None)
+    return None if payment is None else Kept(payment, [_fact(each) for each in items if each["sk"].startswith(_FACT)])
+
+
+def entries(order_id: str) -> list[dict[str, Any]]:
+    """The ledger of an order, oldest first."""
+    return list(reads.every(PAYMENTS, f"LEDGER#{order_id}"))
+
+
+def kept(payment: dict[str, Any], change: Change) -> list[writes.Write]:
+    """Fragments: facts (each only over a lower rank) and ledger entries (each only once)."""
+    facts = [_put_fact(payment["payment_id"], fact) for fact in change.facts]
+    return facts + [_put_entry(payment, entry) for entry in change.entries]
+
+
+def record(seen: Kept, change: Change, *fragments: writes.Write, again_at: str | None = None) -> dict[str, Any]:
+    """Write new facts, their ledger entries and the new balance, in one transaction bound to what was read.
+
+    The first event goes with this version; further ones wait in `untold` for versions of their own. `again_at` is when
+    to look at the payment unless it is settled. Returns the payment as written. Raises `writes.Refused` when somebody
+    else was quicker: read and decide again.
+    """
+    payment = seen.payment
+    waiting = payment.get("untold", []) + [{"type": kind, "data": data} for kind, data in change.events]
+    after = payment | change.balance.as_map() | {"version": payment["version"] + 1, "untold": waiting[1:]}
+    if "provider_ref" not in payment and change.facts[0].of:
+        after["provider_ref"] = change.facts[0].of  # reported before the answer to our own request was kept
+    if settled(after, change.balance) and not waiting[1:]:
+        look = None
+    else:
+        look = again_at or (clock.after(SOON_S) if waiting[1:] else payment.get("due") or clock.after(FIRST_LOOK_S))
+    writes.commit(kept(payment, change), _next_version(payment, after, waiting[:1], look), fragments)
+    return after
+
+
+def tell(payment: dict[str, Any]) -> dict[str, Any]:
+    """One version for every event that still waits, so that none is lost and none merged. Raises `writes.Refused`."""
+    while waiting := payment.get("untold"):
+        after = payment | {"version": payment["version"] + 1, "untold": waiting[1:]}
+        writes.commit(_next_version(payment, after, waiting[:1], payment.get("due")))
+        payment = after
+    return payment
+
+
+_WRITTEN = ("status", "captured", "refunded", "refund_pending", "charged_back", "authorized", "provider_ref", "untold")
+
+
+def _next_version(
+    payment: dict[str, Any], after: dict[str, Any], told: list[dict[str, Any]], look: str | None
+) -> writes.Write:
+    """Fragment: the payment becomes `after`, if it is as it was read; at most one event goes with the version."""
+    changed = {name: after[name] for name in _WRITTEN if after.get(name) != payment.get(name) and after.get(name)}
+    changed |= {name: 0 for name in _WRITTEN[1:6] if payment.get(name) and not after.get(name)}
+    names = {"#v": "version", "#e": "event"} | {f"#{name}": name for name in changed}
+    values: dict[str, Any] = {":next": after["version"], ":seen": payment["version"]}
+    values |= {f":{name}": value for name, value in changed.items()}
+    sets = ["#v = :next", *(f"#{name} = :{name}" for name in changed)]
+    removes = [] if after.get("untold") or "untold" not in payment else ["untold"]
+    if told:
+        sets.append("#e = :event")
+        values[":event"] = events.of(told[0]["type"], **told[0]["data"])
+    else:
+        removes.append("#e")
+    if look is None:
+        removes += [due.REMOVE] if "due" in payment else []
+    elif look != payment.get("due"):
+        sets.append(due.SET)
+        values |= due.values(payment["pk"], look)
+    return writes.update(
+        PAYMENTS, (payment["pk"], "-"), set=", ".join(sets), remove=", ".join(removes), when="#v = :seen",
+        names=names, values=values,
+    )  # fmt: skip
+
+
+def look_again(payment: dict[str, Any], at: str | None) -> None:
+    """Look at the payment again at a time, or (None) not before a provider reports something. Moves no version.
+
+    If the payment changed meanwhile, whoever changed it decided when to look.
+    """
+    if at is None and "due" not in payment:
+        return
+    try:
+        writes.commit(
+            writes.update(
+                PAYMENTS,
+                (payment["pk"], "-"),
+                set=due.SET if at else "",
+                remove="" if at else due.REMOVE,
+                when="#v = :seen",
+                names={"#v": "version"},
+                values={":seen": payment["version"]} | (due.values(payment["pk"], at) if at else {}),
+            )
+        )
+    except writes.Refused:
+        return
+
+
+def _put_fact(payment_id: str, fact: Fact) -> writes.Write:
+    item = {"pk": f"P#{payment_id}", "sk": f"{_FACT}{fact.kind}#{fact.object_id}"} | dict(fact.more)
+    item |= {name: getattr(fact, name) for name in _FACT_MEMBERS}
+    when = "attribute_not_exists(pk) OR #r < :r"
+    return writes.put(PAYMENTS, item, when=when, names={"#r": "rank"}, values={":r": fact.rank})
+
+
+def _fact(item: dict[str, Any]) -> Fact:
+    own = {name: item[name] for name in _FACT_MEMBERS}
+    return Fact(**own, more={name: item[name] for name in item if name not in (*_FACT_MEMBERS, "pk", "sk")})
+
+
+def _put_entry(payment: dict[str, Any], entry: Entry) -> writes.Write:
+    """The key names the change of the fact it follows from, so that it can be put only once."""
+    at = clock.iso(datetime.fromtimestamp(entry.at, UTC))
+    kept_of_payment = {name: payment[name] for name in ("order_id", "payment_id", "provider", "account")}
+    item = {
+        "pk": f"LEDGER#{payment['order_id']}",
+        "sk": f"{at}#{payment['payment_id']}#{entry.fact}#{entry.rank}",
+        "kind": entry.kind,
+        "amount": entry.amount,
+        "currency": entry.currency,
+        "fact": entry.fact,
+        "at": at,
+    }
+    return writes.put(PAYMENTS, item | kept_of_payment)

@@ -1,0 +1,252 @@
+"""The rules of money: facts, what they add up to, and what is told about it. Pure.
+
+A fact is what a provider says about one of its objects (an attempt to pay, a capture, a refund, a chargeback), with a
+rank. A higher rank replaces a lower one, whatever came first; everything else is a repeat. So the order of arrival
+does not matter, and there is no final "failed": a capture that comes late still counts.
+
+    attempt     pending, authorized, failed (by time)   <   canceled, expired, released
+    capture     pending < failed < succeeded            <   succeeded with more
+    refund      requested < pending < succeeded         <   failed, also after it had succeeded
+    chargeback  opened < withdrawn < closed < lost < won < reinstated
+
+Balances are a fold over the facts. The ledger gets one entry for every change of what a fact contributes.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+_BY_TIME = {"pending": 1, "failed": 2, "authorized": 3}
+_ENDED = {"canceled": 1, "expired": 2, "released": 3}
+_LATER = 10**14
+_CAPTURE = {"pending": 1, "failed": 2, "succeeded": 3}
+_REFUND = {"requested": 1, "pending": 2, "succeeded": 3, "failed": 4}
+_CHARGEBACK = {"opened": 1, "withdrawn": 2, "closed": 3, "lost": 4, "won": 5, "reinstated": 6}
+_TAKEN_BACK = ("withdrawn", "lost", "won")
+"""A won dispute is still without its money until the provider gives it back (`reinstated`)."""
+_OUTCOMES = {"closed": "closed", "lost": "lost", "won": "won", "reinstated": "won"}
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What a provider says about one object.
+
+    `amount` is in ISO minor units of `currency`; `of` is the provider's payment it belongs to; `at` is epoch seconds
+    at the provider. `more` is kept with the fact (for refunds: the provider's own id, the reason, who asked).
+    """
+
+    kind: str
+    object_id: str
+    status: str
+    rank: int
+    amount: int
+    currency: str
+    at: int
+    of: str
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """Names the object among the facts of a payment."""
+        return self.kind, self.object_id
+
+    @property
+    def contribution(self) -> int:
+        """What this fact adds to our money, in minor units: negative when it takes some away."""
+        match self.kind, self.status:
+            case "capture", "succeeded":
+                return self.amount
+            case "refund", "succeeded":
+                return -self.amount
+            case "chargeback", status if status in _TAKEN_BACK:
+                return -self.amount
+        return 0
+
+
+def attempt(of: str, status: str, at: int, currency: str, amount: int = 0) -> Fact:
+    """The shopper's attempt is `status`. `amount` is what is held, captures included, when it is authorized."""
+    rank = at * 10 + _BY_TIME[status] if status in _BY_TIME else _LATER + _ENDED[status]
+    return Fact("attempt", of, status, rank, amount, currency, at, of)
+
+
+def capture(object_id: str, of: str, status: str, at: int, amount: int, currency: str, last: bool = True) -> Fact:
+    """Money was (or is about to be) taken. `last`: what was held beyond it is let go."""
+    rank = _CAPTURE[status] * _LATER + (amount if status == "succeeded" else 0)
+    return Fact("capture", object_id, status, rank, amount, currency, at, of, {"last": last} if last else {})
+
+
+def refund(object_id: str, of: str, status: str, at: int, amount: int, currency: str, **more: Any) -> Fact:
+    """Money goes back. `object_id` is our refund id, or the provider's for one made in its dashboard."""
+    return Fact("refund", object_id, status, _REFUND[status], amount, currency, at, of, more)
+
+
+def chargeback(object_id: str, of: str, status: str, at: int, amount: int, currency: str) -> Fact:
+    """The payer's bank takes money back."""
+    return Fact("chargeback", object_id, status, _CHARGEBACK[status], amount, currency, at, of)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What the facts of a payment add up to, in minor units of its currency."""
+
+    status: str
+    captured: int = 0
+    refunded: int = 0
+    refund_pending: int = 0
+    charged_back: int = 0
+    authorized: int = 0
+    settling: bool = False
+    """A capture is on its way."""
+
+    @property
+    def refundable(self) -> int:
+        """What may still be given back: never more than came in and has not left in any way."""
+        return max(0, self.captured - self.refunded - self.refund_pending - self.charged_back)
+
+    def as_map(self) -> dict[str, Any]:
+        """The members a payment item keeps."""
+        names = ("status", "captured", "refunded", "refund_pending", "charged_back", "authorized")
+        return {name: getattr(self, name) for name in names}
+
+
+def fold(facts: Collection[Fact], currency: str, before: str) -> Balance:
+    """Add up facts. `before` is the status while no fact says otherwise (`created`, `open`, `unknown`, `failed`).
+
+    Money in another currency than the payment's counts for nothing here: it stays a fact, and somebody is told.
+    """
+    own = [fact for fact in facts if fact.currency == currency]
+    captures = [fact for fact in own if fact.kind == "capture"]
+    captured = sum(fact.contribution for fact in captures)
+    refunds = [fact for fact in own if fact.kind == "refund"]
+    refunded = sum(fact.amount for fact in refunds if fact.status == "succeeded")
+    pending = sum(fact.amount for fact in refunds if fact.status in ("requested", "pending"))
+    back = sum(-fact.contribution for fact in own if fact.kind == "chargeback")
+    attempts = [fact for fact in facts if fact.kind == "attempt"]
+    authorized = sum(_still_held(fact, captures) for fact in own if fact.status == "authorized")
+    status = _attempted(attempts) or before
+    if captured:
+        status = "refunded" if refunded >= captured else "captured"
+    settling = any(fact.status == "pending" for fact in captures)
+    return Balance(status, captured, refunded, pending, back, authorized, settling)
+
+
+def _still_held(held: Fact, captures: list[Fact]) -> int:
+    taken = [fact for fact in captures if fact.of == held.of and fact.status == "succeeded"]
+    if any(fact.more.get("last") for fact in taken):
+        return 0
+    return max(0, held.amount - sum(fact.amount for fact in taken))
+
+
+def _attempted(attempts: list[Fact]) -> str | None:
+    """One status for all attempts: the one nearest to money."""
+    found = {fact.status for fact in attempts}
+    return next((s for s in ("authorized", "pending", "released", "expired", "canceled", "failed") if s in found), None)
+
+
+def refundable_of(facts: Iterable[Fact], of: str) -> int:
+    """What may still be given back of one provider payment."""
+    total = 0
+    for fact in facts:
+        if fact.of == of:
+            total += fact.contribution
+            total -= fact.amount if fact.kind == "refund" and fact.status in ("requested", "pending") else 0
+    return max(0, total)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the ledger: `amount` is signed, minor units. `fact` and `rank` name what it follows from."""
+
+    kind: str
+    amount: int
+    currency: str
+    fact: str
+    rank: int
+    at: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """What new facts do to a payment: facts to keep, ledger entries, the balance after, and what is told, in order."""
+
+    facts: list[Fact]
+    entries: list[Entry]
+    balance: Balance
+    events: list[tuple[str, dict[str, Any]]]
+
+
+def decide(payment: Mapping[str, Any], known: Iterable[Fact], reported: Iterable[Fact]) -> Change | None:
+    """What `reported` changes about a payment with the facts `known`; None if it says nothing new."""
+    old = {fact.key: fact for fact in known}
+    new = dict(old)
+    for fact in reported:
+        seen = new.get(fact.key)
+        if seen is None or fact.rank > seen.rank:
+            new[fact.key] = fact if seen is None else replace(fact, more={**seen.more, **fact.more})
+    fresh = [fact for key, fact in new.items() if fact is not old.get(key)]
+    if not fresh:
+        return None
+    entries = [entry for fact in fresh if (entry := _entry(old.get(fact.key), fact))]
+    before = fold(old.values(), payment["currency"], payment["status"])
+    after = fold(new.values(), payment["currency"], payment["status"])
+    return Change(fresh, entries, after, list(_tell(payment, old, fresh, before, after)))
+
+
+def _entry(old: Fact | None, new: Fact) -> Entry | None:
+    moved = new.contribution - (old.contribution if old else 0)
+    if not moved:
+        return None
+    kind = new.kind if (moved > 0) == (new.kind == "capture") else f"{new.kind}_reversed"
+    return Entry(kind, moved, new.currency, f"{new.kind}#{new.object_id}", new.rank, new.at)
+
+
+def _tell(
+    payment: Mapping[str, Any], old: Mapping[Key, Fact], fresh: list[Fact], before: Balance, after: Balance
+) -> Iterable[tuple[str, dict[str, Any]]]:
+    """One event per meaning, in the order things happen to money: held, taken, given back, taken away."""
+    if after.status != before.status:
+        if after.status == "authorized":
+            yield "payment.authorized", {}
+        elif after.status in ("failed", "expired", "canceled"):
+            yield "payment.failed", {"status": after.status}
+    if after.captured > before.captured:
+        yield "payment.captured", {}
+    for fact in fresh:
+        if fact.kind == "capture" and fact.status == "succeeded" and _strange(payment, fact, before, after):
+            yield "payment.amount_mismatch", {"reported_amount": fact.amount, "reported_currency": fact.currency}
+    if after.refunded > before.refunded:
+        yield "payment.refunded", {}
+    for fact in fresh:
+        if fact.kind == "refund" and fact.status == "failed":
+            yield "payment.refund_failed", {"refund_id": fact.object_id}
+    for fact in fresh:
+        if fact.kind == "chargeback":
+            was = old[fact.key].status if fact.key in old else None
+            if was is None:
+                yield "payment.chargeback_opened", {"chargeback_id": fact.object_id}
+            if fact.status in _OUTCOMES and was not in _OUTCOMES:
+                outcome = _OUTCOMES[fact.status]
+                yield "payment.chargeback_closed", {"chargeback_id": fact.object_id, "outcome": outcome}
+
+
+def _strange(payment: Mapping[str, Any], fact: Fact, before: Balance, after: Balance) -> bool:
+    """Another currency, or more in all than was asked for. Less is a part payment, and no surprise."""
+    if fact.currency != payment["currency"]:
+        return True
+    return bool(after.captured > payment["amount"] >= before.captured)
+
+
+def settled(payment: Mapping[str, Any], balance: Balance) -> bool:
+    """Whether nothing more is awaited: then nobody has to look at this payment again until a provider reports."""
+    if balance.refund_pending or balance.settling or balance.authorized:
+        return False
+    if balance.captured or payment["provider"] == "cash":
+        return True
+    if payment["method"] == "link" and payment["provider"] == "mollie":
+        return balance.status == "canceled"  # a link outlives each attempt made through it
+    # At Stripe a failed attempt leaves the payment open for another one.
+    return balance.status in ("canceled", "expired", "released") or (
+        balance.status == "failed" and payment["provider"] == "mollie"
+    )

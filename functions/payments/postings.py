@@ -1,0 +1,49 @@
+"""Working off one stored webhook: what does it say, about which payment of ours, and into the books with it."""
+
+from typing import Any
+
+from payments import books, mollie, recording, stripe
+from payments.ledger import Fact
+
+
+def work_off(item: dict[str, Any]) -> str:
+    """Do what an inbox item asks for. Returns how it ended: `done`, `nothing`, `foreign` or `orphan`.
+
+    An orphan names a payment of ours that is not there (yet): it has to be tried again. Raises `exchange.NotDone` when
+    the provider has to be asked and cannot be.
+    """
+    payment_id, facts, proof = _mollie(item) if item["provider"] == "mollie" else _stripe(item)
+    if not facts:
+        return "nothing"
+    if payment_id is None:
+        return "foreign"
+    kept = books.read(payment_id)
+    if kept is None:
+        return "orphan"
+    mine = (kept.payment["provider"], kept.payment["account"]) == (item["provider"], item["account"])
+    if not mine or (proof and not mollie.made_through(kept.payment, proof)):
+        return "foreign"
+    recording.apply(payment_id, facts, kept)
+    return "done"
+
+
+def _stripe(item: dict[str, Any]) -> tuple[str | None, list[Fact], str | None]:
+    payment_id, facts = stripe.of_event(item)
+    if facts and payment_id is None:
+        payment_id = stripe.payment_id_of(item)
+    return payment_id, facts, None
+
+
+def _mollie(item: dict[str, Any]) -> tuple[str | None, list[Fact], str | None]:
+    """The webhook said only that something changed: ask.
+
+    A payment made through a link has no metadata. The address it reported to names a payment of ours, but anybody can
+    post to an address, so that has to be proved by Mollie's own list of the link's payments.
+    """
+    made = mollie.reported(item["account"], item["reference"])
+    if made is None:
+        return None, [], None
+    named = mollie.payment_id_of(made)
+    if named:
+        return named, mollie.of_payment(made), None
+    return item.get("payment_id"), mollie.of_payment(made), item["reference"]

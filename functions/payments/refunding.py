@@ -1,0 +1,111 @@
+"""Giving money back: first kept, under a name that follows from who asked, then carried out under that name.
+
+The headroom is taken in the transaction that keeps the request, so requests at one moment cannot give back more than
+came in. What the provider then does not answer, the sweep asks about; it never asks for it again under another name.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from commerce import clock, log, problems, writes
+from payments import books, exchange, ledger, providers, recording
+from payments.ledger import Fact
+
+_TRIES = 6
+
+
+@dataclass(frozen=True)
+class TooMuch(Exception):
+    """More than may still be given back. `refundable` is minor units."""
+
+    refundable: int
+
+
+class InParts(Exception):
+    """The amount does not fit into one of several provider payments (a link that was paid twice)."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Give `amount` minor units of a payment back. `id` names the refund here and at the provider.
+
+    `at_most`: give back what is left if that is less (some of it went back already).
+    """
+
+    id: str
+    payment_id: str
+    amount: int
+    reason: str
+    by: str
+    body_hash: str = ""
+    at_most: bool = False
+
+
+@dataclass(frozen=True)
+class Refunding:
+    """The payment, and the refund as it stands. `repeat`: it had been asked for before."""
+
+    payment: dict[str, Any]
+    fact: Fact
+    repeat: bool
+
+
+def refund(wish: Wish) -> Refunding | None:
+    """Keep the wish and carry it out. None if nothing is left to give back (`at_most` only).
+
+    Raises recording.NoSuchPayment, TooMuch, InParts, and Problem 503 when nothing could be written.
+    """
+    for _ in range(_TRIES):
+        kept = books.read(wish.payment_id)
+        if kept is None:
+            raise recording.NoSuchPayment(wish.payment_id)
+        if known := kept.fact("refund", wish.id):
+            return Refunding(kept.payment, known, True)
+        fact = _request(wish, kept)
+        if fact is None:
+            return None
+        change = ledger.decide(kept.payment, kept.facts, [fact])
+        assert change is not None, "a first request always changes something"
+        try:
+            payment = books.record(kept, change, again_at=clock.after(books.SOON_S))
+        except writes.Refused:
+            continue  # the payment moved: how much is left has to be seen again
+        return Refunding(payment, fact, False) if fact.status == "succeeded" else carry_out(payment, fact)
+    raise problems.busy()
+
+
+def carry_out(payment: dict[str, Any], fact: Fact) -> Refunding:
+    """Have the provider make a refund that is kept already. Without an answer it stays as it is, and due."""
+    try:
+        said = providers.of(payment).refund(payment, fact)
+    except exchange.Refused as no:
+        log.failure("refund refused", no, payment_id=payment["payment_id"], refund_id=fact.object_id, code=no.code)
+        failed = ledger.refund(fact.object_id, fact.of, "failed", int(clock.source()), fact.amount, fact.currency)
+        said = [replace(failed, more={"code": no.code})]
+    except (exchange.NotDone, exchange.Unknown) as error:
+        log.failure("refund without an answer", error, payment_id=payment["payment_id"], refund_id=fact.object_id)
+        return Refunding(payment, fact, False)
+    payment = recording.apply(payment["payment_id"], said)
+    now = next((one for one in said if one.key == fact.key), fact)
+    return Refunding(payment, now, False)
+
+
+def _request(wish: Wish, kept: books.Kept) -> Fact | None:
+    """The fact of the request, on the provider payment that can bear it."""
+    currency = kept.payment["currency"]
+    left = ledger.fold(kept.facts, currency, kept.payment["status"]).refundable
+    amount = min(wish.amount, left) if wish.at_most else wish.amount
+    if wish.at_most and amount < wish.amount:
+        log.outcome("refund shortened", payment_id=wish.payment_id, asked=wish.amount, left=left)
+    if amount == 0:
+        return None
+    if amount > left:
+        raise TooMuch(left)
+    captures = [fact for fact in kept.facts if fact.kind == "capture" and fact.currency == currency]
+    of = next((fact.of for fact in captures if ledger.refundable_of(kept.facts, fact.of) >= amount), None)
+    if of is None:
+        raise InParts
+    status = "succeeded" if kept.payment["provider"] == "cash" else "requested"
+    now = int(clock.source())
+    more = {"reason": wish.reason, "by": wish.by} | ({"body_hash": wish.body_hash} if wish.body_hash else {})
+    return ledger.refund(wish.id, of, status, now, amount, currency, **more)

@@ -1,0 +1,144 @@
+"""The clock's door: ask providers what became of what nobody reported.
+
+A payment is due while something about it is open: its start has no known outcome, a shopper has not paid yet, a refund
+has no answer. An inbox item is due when it could not be worked off. Whatever is found out goes the same way into the
+books as a webhook would.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from commerce import clock, log, reads
+from commerce.sweeper import sweep
+from payments import books, exchange, ledger, mailbox, providers, recording, refunding, table, worker
+from payments.ledger import Fact
+
+_GIVE_UP_ORPHANS_AFTER = 75
+"""Tries, an hour apart at last: about three days, as long as providers themselves keep trying."""
+_STARTED_BY_NOW_S = 600
+_SHORTEST_WAIT_S = 120
+_LONGEST_WAIT_S = 6 * 3600
+_DOWN_AFTER = 3
+"""Failed requests to one provider in one run, after which it is left alone until the next minute."""
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, int]:
+    """Move on every payment and inbox item that is due."""
+    down: Counter[str] = Counter()
+
+    def move_on(key: dict[str, Any]) -> None:
+        if key["pk"].startswith(mailbox.PREFIX):
+            _posting(key["pk"])
+        else:
+            _payment(key["pk"].removeprefix("P#"), down)
+
+    return sweep(books.PAYMENTS, move_on)
+
+
+def _posting(pk: str) -> None:
+    item = reads.get(books.PAYMENTS, (pk, "-"))
+    if item is None or "due" not in item:
+        return
+    if worker.work_off(item) not in ("orphan", "put off"):
+        mailbox.finished(item, "done")
+    elif item["tried"] >= _GIVE_UP_ORPHANS_AFTER:
+        log.outcome("webhook given up", inbox=pk, why=item["why"])
+        mailbox.finished(item, "given up")
+
+
+def _payment(payment_id: str, down: Counter[str]) -> None:
+    kept = books.read(payment_id)
+    if kept is None or "due" not in kept.payment or down[kept.payment["provider"]] >= _DOWN_AFTER:
+        return
+    try:
+        _look(kept)
+    except exchange.NotDone:
+        down[kept.payment["provider"]] += 1
+        raise
+    except exchange.Refused as no:
+        # The provider knows it no more, or not under this key: somebody has to look, and once in a while is enough.
+        log.failure("payment cannot be asked about", no, payment_id=payment_id, code=no.code)
+        books.look_again(kept.payment, clock.after(_LONGEST_WAIT_S))
+
+
+def _look(kept: books.Kept) -> None:
+    payment = books.tell(kept.payment)
+    if not _settled(kept):
+        if "provider_ref" not in payment:
+            _find_start(payment)
+            return
+        said = [fact for fact in providers.of(payment).fetch(payment) if not _known(kept, fact)]
+        if said:
+            recording.apply(kept.id, said)
+        kept = _close(_finish_refunds(_reread(kept.id)))
+        payment = kept.payment
+    books.look_again(payment, None if _settled(kept) else _next_look(kept))
+
+
+def _find_start(payment: dict[str, Any]) -> None:
+    """A start without an outcome: find what the provider made, or give it up. Nobody was told how to pay it."""
+    found = providers.of(payment).find(payment)
+    if found:
+        table.opened(payment, found.ref, {"status": "open"} | found.kept())
+    elif _age(payment) >= _STARTED_BY_NOW_S:
+        table.refused(payment, table.LOST)
+    else:
+        books.look_again(payment, clock.after(_SHORTEST_WAIT_S))
+
+
+def _finish_refunds(kept: books.Kept) -> books.Kept:
+    """Refunds that were asked for and that the provider has never heard of: ask again, under the same key."""
+    unanswered = [fact for fact in kept.facts if fact.kind == "refund" and fact.status == "requested"]
+    for fact in unanswered:
+        refunding.carry_out(kept.payment, fact)
+    return _reread(kept.id) if unanswered else kept
+
+
+def _close(kept: books.Kept) -> books.Kept:
+    """Close at the provider what may not be paid any more: the order ended, or another attempt took its place."""
+    payment = kept.payment
+    balance = _balance(kept)
+    if balance.captured or balance.status not in ("open", "failed", "authorized"):
+        return kept
+    payable = table.payable_alone(payment["order_id"])
+    if payable and payable["state"] == "open" and not payment.get("superseded"):
+        return kept
+    try:
+        recording.apply(kept.id, providers.of(payment).cancel(payment))
+    except (exchange.Refused, exchange.Unknown) as error:
+        # Money is on its way, or nobody knows: the next look will tell.
+        log.failure("payment not closed", error, payment_id=kept.id)
+    return _reread(kept.id)
+
+
+def _known(kept: books.Kept, fact: Fact) -> bool:
+    """An attempt that still is what it was. Asked for, Stripe gives no time of it, and now would always be news."""
+    known = kept.fact(*fact.key)
+    return fact.kind == "attempt" and known is not None and (known.status, known.amount) == (fact.status, fact.amount)
+
+
+def _balance(kept: books.Kept) -> ledger.Balance:
+    return ledger.fold(kept.facts, kept.payment["currency"], kept.payment["status"])
+
+
+def _settled(kept: books.Kept) -> bool:
+    return ledger.settled(kept.payment, _balance(kept))
+
+
+def _next_look(kept: books.Kept) -> str:
+    """After half as long again as nothing has happened: soon at first, then ever more rarely."""
+    newest = max((fact.at for fact in kept.facts), default=0)
+    quiet = min(_age(kept.payment), clock.source() - newest)
+    return clock.after(min(max(quiet / 2, _SHORTEST_WAIT_S), _LONGEST_WAIT_S))
+
+
+def _age(payment: Mapping[str, Any]) -> float:
+    return clock.source() - clock.parse(payment["created_at"]).timestamp()
+
+
+def _reread(payment_id: str) -> books.Kept:
+    kept = books.read(payment_id)
+    if kept is None:
+        raise recording.NoSuchPayment(payment_id)
+    return kept

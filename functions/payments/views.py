@@ -1,0 +1,155 @@
+"""What the payments API takes and gives."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from commerce.types import Body, Id, MoneyBody, MoneyView, Text, View
+from payments import books, ledger
+
+ReturnUrl = Annotated[
+    str,
+    StringConstraints(max_length=1000, pattern=r"^https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[\x21-\x7e]*)?$"),
+]
+
+
+_STATUSES = "created, unknown, open, pending, authorized, captured, refunded, failed, expired, canceled or released"
+
+
+class StartPayment(Body):
+    """How an order is to be paid. Several payments may make up one order."""
+
+    provider: Literal["stripe", "mollie", "cash"]
+    account: Id = "default"
+    method: Literal["online", "link", "qr", "terminal", "cash", "gift_card"]
+    amount: MoneyBody | None = Field(None, description="All that is still open, unless given")
+    capture: Literal["automatic", "manual"] = Field("automatic", description="`manual` only holds the amount")
+    terminal_id: Id | None = None
+    return_url: ReturnUrl | None = Field(None, description="Where the shopper goes after paying; it decides nothing")
+
+
+class CapturePayment(Body):
+    """How much of what is held is taken; all of it, unless given."""
+
+    amount: MoneyBody | None = None
+
+
+class RefundPayment(Body):
+    """How much goes back, and why."""
+
+    amount: MoneyBody
+    reason: Text
+
+
+class PaymentStarted(View):
+    """A payment and what the shopper needs to make it."""
+
+    payment_id: str
+    order_id: str
+    status: str
+    amount: MoneyView
+    redirect_url: str | None = Field(None, description="The provider's page")
+    client_secret: str | None = Field(None, description="For the provider's form on a page of your own")
+    qr: str | None = Field(None, description="Address of a QR code to scan with a banking app")
+    link: str | None = Field(None, description="A page that can be sent to somebody")
+
+
+class PaymentView(View):
+    """A payment and its balance. Amounts follow from what the provider reported, not from what was asked for."""
+
+    payment_id: str
+    order_id: str
+    provider: str
+    method: str
+    status: str = Field(description=_STATUSES)
+    amount: MoneyView = Field(description="What was asked for")
+    captured: MoneyView
+    refunded: MoneyView
+    refund_pending: MoneyView
+    authorized: MoneyView
+    charged_back: MoneyView
+    created_at: str
+
+
+class RefundView(View):
+    """One refund of a payment."""
+
+    refund_id: str
+    status: str = Field(description="pending, succeeded, failed")
+    amount: MoneyView
+    reason: str | None = None
+
+
+class ChargebackView(View):
+    """Money the payer's bank took back."""
+
+    chargeback_id: str
+    status: str = Field(description="opened, withdrawn, closed, lost, won, reinstated")
+    amount: MoneyView
+
+
+class PaymentDetails(PaymentView):
+    """A payment with its refunds and chargebacks."""
+
+    refunds: list[RefundView]
+    chargebacks: list[ChargebackView]
+
+
+class PaymentPage(View):
+    """A page of the payments of an order."""
+
+    items: list[PaymentView]
+    next_cursor: str | None
+
+
+class RefundMade(View):
+    """A refund that was asked for."""
+
+    refund_id: str
+    payment_id: str
+    status: str = Field(description="pending until the provider says that it succeeded or failed")
+    amount: MoneyView
+
+
+class CaptureMade(View):
+    """A capture, and what the payment has captured by now."""
+
+    capture_id: str
+    payment_id: str
+    status: str
+    amount: MoneyView
+    captured: MoneyView
+
+
+def of_payment(payment: dict[str, Any]) -> PaymentView:
+    """A stored payment as callers see it."""
+    return PaymentView(**_members(payment))
+
+
+def of_kept(kept: books.Kept) -> PaymentDetails:
+    """A payment and its facts as callers see them."""
+    refunds = [of_refund(fact) for fact in kept.facts if fact.kind == "refund"]
+    chargebacks = [
+        ChargebackView(chargeback_id=fact.object_id, status=fact.status, amount=_money(fact.amount, fact.currency))
+        for fact in kept.facts
+        if fact.kind == "chargeback"
+    ]
+    return PaymentDetails(**_members(kept.payment), refunds=refunds, chargebacks=chargebacks)
+
+
+def of_refund(fact: ledger.Fact) -> RefundView:
+    """A refund fact as callers see it. That we have asked for it and not heard yet is `pending` to them."""
+    status = "pending" if fact.status == "requested" else fact.status
+    money = _money(fact.amount, fact.currency)
+    return RefundView(refund_id=fact.object_id, status=status, amount=money, reason=fact.more.get("reason"))
+
+
+def _members(payment: dict[str, Any]) -> dict[str, Any]:
+    plain = ("payment_id", "order_id", "provider", "method", "status", "created_at")
+    amounts = ("amount", "captured", "refunded", "refund_pending", "authorized", "charged_back")
+    members: dict[str, Any] = {name: payment[name] for name in plain}
+    return members | {name: _money(payment.get(name, 0), payment["currency"]) for name in amounts}
+
+
+def _money(amount: int, currency: str) -> MoneyView:
+    return MoneyView(amount=amount, currency=currency)
