@@ -10,7 +10,10 @@ from tests.world.selftest import TEMPLATE
 
 DOCUMENT = {
     "Parameters": {"Name": {"Type": "String", "Default": "shop"}, "Age": {"Type": "Number", "Default": 3}},
-    "Conditions": {"Named": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Name"}, ""]}]}, "Old": {"Fn::Equals": [{"Ref": "Age"}, 30]}},
+    "Conditions": {
+        "Named": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Name"}, ""]}]},
+        "Old": {"Fn::Equals": [{"Ref": "Age"}, 30]},
+    },
     "Mappings": {"Sizes": {"eu-west-1": {"memory": 512}}},
     "Resources": {
         "Orders": {"Type": "AWS::DynamoDB::Table", "Properties": {}},
@@ -33,7 +36,10 @@ def resolver() -> Resolver:
         ({"Ref": "AWS::Region"}, "eu-west-1"),
         ({"Fn::GetAtt": ["Orders", "Arn"]}, "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"),
         ({"Fn::GetAtt": ["Named", "QueueName"]}, "shop-queue"),
-        ({"Fn::Sub": "${Name}/${Orders.Arn}/${!literal}"}, "shop/arn:aws:dynamodb:eu-west-1:123456789012:table/orders/${literal}"),
+        (
+            {"Fn::Sub": "${Name}/${Orders.Arn}/${!literal}"},
+            "shop/arn:aws:dynamodb:eu-west-1:123456789012:table/orders/${literal}",
+        ),
         ({"Fn::Sub": ["${a}-${Name}", {"a": {"Ref": "Age"}}]}, "3-shop"),
         ({"Fn::Join": ["+", ["a", {"Ref": "Name"}, {"Ref": "AWS::NoValue"}]]}, "a+shop"),
         ({"Fn::If": ["Named", "yes", "no"]}, "yes"),

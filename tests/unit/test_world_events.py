@@ -116,7 +116,9 @@ def test_shuffled_delivery_keeps_the_order_of_each_item(toy: World) -> None:
 
     def note(event: Event, context: Any) -> None:
         for record in event["Records"]:
-            seen[record["dynamodb"]["Keys"]["pk"]["S"].removeprefix("OUT#")].append(record["dynamodb"]["NewImage"]["n"]["S"])
+            seen[record["dynamodb"]["Keys"]["pk"]["S"].removeprefix("OUT#")].append(
+                record["dynamodb"]["NewImage"]["n"]["S"]
+            )
 
     toy.runtime.stand_ins["ToyOnStream"] = note
     from commerce import aws
@@ -148,7 +150,10 @@ def test_only_events_that_match_a_rule_reach_its_queue(toy: World) -> None:
     assert [(body["detail-type"], body["source"], body["detail"]) for body in bodies] == [
         ("order.placed", "toy.shop", {"order": "1"})
     ]
-    assert [event["detail-type"] for event in (each.event for each in toy.pump.bus.log)] == ["order.placed", "order.paid"]
+    assert [event["detail-type"] for event in (each.event for each in toy.pump.bus.log)] == [
+        "order.placed",
+        "order.paid",
+    ]
 
 
 def test_the_bus_refuses_entries_one_by_one(toy: World) -> None:
@@ -176,7 +181,9 @@ def test_failed_messages_alone_come_back_after_the_visibility_timeout_and_then_d
     assert [json.loads(body)["detail"] for body in toy.pump.dead_letters()["ToyEventsDlq"]] == [{"order": "2"}]
 
 
-@pytest.mark.parametrize("answer", [{"batchItemFailures": [{"itemIdentifier": "unknown"}]}, {"batchItemFailures": [{}]}, "odd"])
+@pytest.mark.parametrize(
+    "answer", [{"batchItemFailures": [{"itemIdentifier": "unknown"}]}, {"batchItemFailures": [{}]}, "odd"]
+)
 def test_an_answer_that_makes_no_sense_fails_the_whole_batch(toy: World, answer: Any) -> None:
     toy.runtime.stand_ins["ToyOnEvent"] = lambda event, context: answer
     publish(toy, "1")

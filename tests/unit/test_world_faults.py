@@ -87,7 +87,9 @@ def test_each_planted_mistake_is_found_and_its_seed_shows_it_again(mistake, name
     assert replay(first.seed, place_order, oracle, toy_world) == first.problems
     # the same fault does no harm to the sound design
     mistake("")
-    assert not [problem for problem in replay(first.seed, place_order, oracle, toy_world) if "nothing to strike" not in problem]
+    assert not [
+        problem for problem in replay(first.seed, place_order, oracle, toy_world) if "nothing to strike" not in problem
+    ]
 
 
 def test_a_consumer_without_inbox_is_found_by_delivering_twice(mistake) -> None:  # type: ignore[no-untyped-def]
@@ -128,7 +130,12 @@ def test_a_seed_of_another_journey_or_time_is_refused() -> None:
     with pytest.raises(ValueError, match="is about pay-order"):
         replay("pay-order@1:die_after", place_order, oracle, toy_world)
     assert "has changed" in replay("place-order@999:die_after", place_order, oracle, toy_world)[-1]
-    assert parse("pay-order~twice@3:throttled+9:die_after#7") == ("pay-order", "twice", {3: "throttled", 9: "die_after"}, 7)
+    assert parse("pay-order~twice@3:throttled+9:die_after#7") == (
+        "pay-order",
+        "twice",
+        {3: "throttled", 9: "die_after"},
+        7,
+    )
 
 
 def test_the_same_seed_makes_the_same_calls_in_another_process() -> None:
@@ -142,7 +149,9 @@ def test_the_same_seed_makes_the_same_calls_in_another_process() -> None:
     for hash_seed in "12":
         path = os.pathsep.join(str(root / part) for part in ("functions", "layers/commerce/python", "."))
         env = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path}
-        outcomes.add(subprocess.run([sys.executable, "-c", script], env=env, cwd=root, capture_output=True, check=True).stdout)
+        outcomes.add(
+            subprocess.run([sys.executable, "-c", script], env=env, cwd=root, capture_output=True, check=True).stdout
+        )
     assert len(outcomes) == 1
 
 
@@ -160,7 +169,9 @@ def buyer(key: str):  # type: ignore[no-untyped-def]
 
 def test_no_order_of_two_buyers_calls_oversells_the_last_unit() -> None:
     buyers = [buyer("ann"), buyer("bob")]
-    found = interleave(lambda world: stock(world, 1), buyers, lambda world: race(world, units=1, buyers=2), make=toy_world)
+    found = interleave(
+        lambda world: stock(world, 1), buyers, lambda world: race(world, units=1, buyers=2), make=toy_world
+    )
     assert not found.failures
     assert found.schedules >= 2
 
@@ -183,7 +194,10 @@ def test_reading_before_writing_oversells_in_an_order_that_can_be_run_again(mist
 
 def test_a_double_click_places_one_order() -> None:
     found = interleave(
-        lambda world: stock(world, 3), [buyer("same"), buyer("same")], lambda world: race(world, units=3, buyers=1), make=toy_world
+        lambda world: stock(world, 3),
+        [buyer("same"), buyer("same")],
+        lambda world: race(world, units=3, buyers=1),
+        make=toy_world,
     )
     assert not found.failures
 

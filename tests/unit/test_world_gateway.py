@@ -21,7 +21,11 @@ def test_the_event_is_a_whole_version_1_event(toy: World) -> None:
     headers = [("X-Many", "one"), ("X-Many", "two"), ("Authorization", "Bearer ignored"), ("user-agent", "till/1")]
     event = toy.call("PUT", "/echo/a/of/b?x=1&x=2&empty=&spaced=a%20b", body="text", headers=headers).json
     # THEN nothing of what Lambda gets is missing
-    assert (event["httpMethod"], event["path"], event["resource"]) == ("PUT", "/echo/a/of/b", "/echo/{first}/of/{second}")
+    assert (event["httpMethod"], event["path"], event["resource"]) == (
+        "PUT",
+        "/echo/a/of/b",
+        "/echo/{first}/of/{second}",
+    )
     assert event["queryStringParameters"] == {"x": "2", "empty": "", "spaced": "a b"}
     assert event["multiValueQueryStringParameters"] == {"x": ["1", "2"], "empty": [""], "spaced": ["a b"]}
     assert event["headers"]["X-Many"] == "two"
@@ -138,7 +142,9 @@ def test_a_function_sees_the_environment_the_template_gives_it(toy: World) -> No
     assert toy.template.functions["ToyApi"].env["BUS_NAME"] == "toy-mandje"
 
 
-def test_what_a_function_prints_is_in_the_logs_and_not_on_the_terminal(toy: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_function_prints_is_in_the_logs_and_not_on_the_terminal(
+    toy: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     toy.call("GET", "/guarded", token="good")
     assert [json.loads(line.text)["decided"] for line in toy.logs] == ["allow"]
     assert capsys.readouterr().out == ""

@@ -51,7 +51,9 @@ DUE = {"due_shard": {"S": "0"}, "due": {"S": "2026"}}
         (item(0.5, **DUE), item(0.5), 2),
     ],
 )
-def test_write_units_with_the_index(toy: World, old: units.Image | None, new: units.Image | None, expected: int) -> None:
+def test_write_units_with_the_index(
+    toy: World, old: units.Image | None, new: units.Image | None, expected: int
+) -> None:
     table = toy.template.tables["ToyTable"]
     assert units.write(table, old, new, transactional=False) == expected
     base = 2 if max(units.size(old), units.size(new)) <= 1024 else 4 if units.size(new) > 1024 and old is None else 8

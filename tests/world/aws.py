@@ -32,6 +32,7 @@ from .calls import Call, Outside
 from .keys import READS, Key, keys_of, target_of
 from .units import Image
 
+
 @dataclass(frozen=True)
 class Change:
     """One item changed from `old` to `new` (`None`: it was not there, or is not any more)."""

@@ -173,12 +173,14 @@ class _Explorer:
         world.outside.director = self._direct
         problems = _play(world, self.faults, self.journey, self.mode, self.oracle)
         plan = self.faults.plan
-        self.forks.report({
-            "seed": _seed_text(name_of(self.journey), self.mode, plan, self.seed),
-            "call": self.faults.struck[-1].name if self.faults.struck else "",
-            "plan": list(plan.items()),
-            "problems": problems,
-        })
+        self.forks.report(
+            {
+                "seed": _seed_text(name_of(self.journey), self.mode, plan, self.seed),
+                "call": self.faults.struck[-1].name if self.faults.struck else "",
+                "plan": list(plan.items()),
+                "problems": problems,
+            }
+        )
         if self.forks.in_child:
             self.forks.end_child()
         return self.forks.results()

@@ -6,7 +6,6 @@ decode them; its converter and matcher are replaced here.
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime

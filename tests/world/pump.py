@@ -136,7 +136,9 @@ class Pump:
             self._due[schedule.name] = self.clock.now + schedule.seconds
             for _ in range(1 + self.mode.copies):
                 try:
-                    self._invoke(schedule.function, schedule.input or {"source": "aws.events", "time": self.clock.iso()})
+                    self._invoke(
+                        schedule.function, schedule.input or {"source": "aws.events", "time": self.clock.iso()}
+                    )
                     self.failing.pop(schedule.name, None)
                 except InvocationFailed as failure:
                     self.failing[schedule.name] = failure
@@ -204,9 +206,10 @@ class Pump:
         return min(waits, default=None)
 
     def _moving(self) -> list[str]:
-        return sorted({shard.name for shard in self.shards.values() if shard.entries} | {
-            queue.name for queue in self.queues.values() if queue.mapping and queue.messages
-        })
+        return sorted(
+            {shard.name for shard in self.shards.values() if shard.entries}
+            | {queue.name for queue in self.queues.values() if queue.mapping and queue.messages}
+        )
 
     def dead_letters(self) -> dict[str, list[str]]:
         """Bodies of messages in queues nobody consumes: what failed for good, by queue."""

@@ -82,6 +82,7 @@ class Runtime:
         """Run one invocation. Raises `InvocationFailed` when it raises, dies, or answers no JSON."""
         known = self.template.functions[function]
         invocation = Invocation(function, str(UUID(int=self.random.getrandbits(128), version=4)))
+        _log_as(function)
         with self.function_environment(known):
             handler = self.stand_ins.get(function) or _load(known.handler)
             token = current.set(invocation)
@@ -161,6 +162,18 @@ def _load(handler: str) -> Any:
                 each.setStream(STREAM)
     _remember()
     return found
+
+
+_speaker = [""]
+
+
+def _log_as(function: str) -> None:
+    """A logger carries its function's name for the life of a process: make a new one when another function runs."""
+    from commerce import log
+
+    if _speaker[0] != function:
+        log.logger.cache_clear()
+        _speaker[0] = function
 
 
 # ------------------------------------------------------------------------------------------------- process memory

@@ -1,9 +1,10 @@
-"""A toy shop: one table, one order route, an outbox, a consumer and a sweeper. `MISTAKE` plants a known design mistake."""
+"""A toy shop: one table, one order route, an outbox, a consumer, a sweeper. `MISTAKE` plants a design mistake."""
 
 import os
 from typing import Any
 
 from botocore.exceptions import ClientError
+
 from commerce import aws
 
 MISTAKE = ""
@@ -38,7 +39,9 @@ def key(pk: str) -> dict[str, Any]:
 def put_new(pk: str, **attributes: str) -> dict[str, Any]:
     """Put an item if its key is free."""
     item = key(pk) | {name: {"S": value} for name, value in attributes.items()}
-    return {"Put": {"TableName": os.environ["TOY_TABLE"], "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}}
+    return {
+        "Put": {"TableName": os.environ["TOY_TABLE"], "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+    }
 
 
 def update(pk: str, expression: str, condition: str, **values: str | int) -> dict[str, Any]:

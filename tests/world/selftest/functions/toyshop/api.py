@@ -4,9 +4,9 @@ import json
 import os
 from typing import Any
 
+import toyshop
 from commerce import aws
 from toyshop import key, publish, put_new, read, update, write
-import toyshop
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -14,7 +14,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         order = json.loads(record["body"])["detail"]["order"]
         inbox = put_new(f"IN#{order}", seen="yes")
         sell = update("STOCK", "SET sold = sold + :one", "attribute_exists(pk)", one=1)
-        close = update(f"ORDER#{order}", "SET sold_as = :sold REMOVE due, due_shard", "attribute_exists(pk)", sold="sold")
+        close = update(
+            f"ORDER#{order}", "SET sold_as = :sold REMOVE due, due_shard", "attribute_exists(pk)", sold="sold"
+        )
         try:
             match toyshop.MISTAKE:
                 case "ack_too_early":
@@ -29,5 +31,3 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         except Exception:
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}
-
-
