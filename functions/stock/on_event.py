@@ -3,7 +3,8 @@
 from typing import Any
 
 from commerce import clock, consumer, events, inbox
-from stock import orders, settling
+from stock import orders
+from stock.table import settling
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -254,3 +254,74 @@ class MovementAnswer(MovementView):
     """The movement and the level it left behind."""
 
     level: LevelView
+
+
+class SafetyBody(Body):
+    """Units of a SKU that are kept back at a location; null: as many as usual there."""
+
+    location_id: Id
+    safety_stock: Annotated[int, Field(ge=0, le=9999, strict=True)] | None
+
+
+class ShardsBody(Body):
+    """Over how many parts the level is spread; 1: not."""
+
+    location_id: Id
+    shards: Annotated[int, Field(ge=1, le=16, strict=True)]
+
+
+class ShardsView(LevelView):
+    """The level, all parts added up."""
+
+    shards: int
+
+
+# ---------------------------------------------------------------------------------------------------------- counts
+
+Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:._-]{1,64}$")]
+
+
+class CountLine(Body):
+    """A SKU and how many were found: a number, or the tags that were read (each counts once)."""
+
+    sku: Sku
+    quantity: Annotated[int, Field(ge=0, le=MAX_UNITS, strict=True)] | None = None
+    tags: Annotated[list[Tag], Field(max_length=10_000)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "CountLine":
+        if (self.quantity is None) == (self.tags is None):
+            raise ValueError("either quantity or tags")
+        return self
+
+
+class CountsBody(Body):
+    """What was found at one location."""
+
+    location_id: Id
+    reference: Reference | None = None
+    lines: Annotated[list[CountLine], Field(min_length=1, max_length=10_000)]
+
+
+class CountFailure(View):
+    """A SKU that could not be booked."""
+
+    sku: str
+    reason: str
+
+
+class CountView(View):
+    """How far a count is, in SKUs; `surplus` and `missing` are units more and fewer than the books had."""
+
+    count_id: str
+    location_id: str
+    state: Literal["running", "done"]
+    reference: str | None = None
+    at: str
+    total: int
+    done: int
+    changed: int
+    surplus: int
+    missing: int
+    failures: int
+    failed: list[CountFailure]

@@ -1,11 +1,11 @@
-"""The store behind the events of orders: each portion of an order is settled in one transaction, exactly once."""
+"""The ends of orders: each portion of an order is settled in one transaction, exactly once."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from commerce import holds, problems, writes
 from stock.orders import Slot
-from stock.table import AlreadyMoved, put_movement
+from stock.table.movements import AlreadyMoved, put_movement
 
 _TURNS = 4
 

@@ -1,16 +1,11 @@
-"""The stock table as the stock service uses it: levels, movements and locations.
-
-    SKU#<sku>   LOC#<location>[#<part>]   level, see commerce.holds
-    SKU#<sku>   MOVE#<movement id>        movement: append-only, never changed
-    LOCATIONS   LOC#<id>                  store or warehouse, see commerce.locations
-"""
+"""Levels and movements: what is read, and the one transaction that books a movement."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from commerce import clock, events, holds, ids, locations, problems, reads, requests, writes
 from stock import movements
-from stock.levels import Change, Level, absent
+from stock.levels import Change, Level, NotEnough, absent
 from stock.movements import Asked
 
 _ATTEMPTS = 10
@@ -51,7 +46,13 @@ def book(asked: Asked, request: requests.Request) -> dict[str, Any]:
         if attempt:
             clock.pause(0.01 * 2 ** min(attempt, 5) * ids.random_bytes(1)[0] / 255)
         here, there = _read(asked, fresh=attempt > 0)
-        changes = movements.plan(asked, here, there)
+        try:
+            changes = movements.plan(asked, here, there)
+        except NotEnough:
+            # Base level and parts are not read in one moment: goods on their way between them are looked for twice.
+            if attempt or not any(level.get("shards") for level in here):
+                raise
+            continue
         movement = movements.booked(asked, here, changes)
         answer = movement | {"level": movements.left_behind(asked.location_id, here, changes)}
         try:
@@ -97,49 +98,59 @@ def apply(changes: Sequence[Change]) -> list[writes.Write]:
 
 def _apply(change: Change) -> list[writes.Write]:
     level, units = change.level, change.units
-    event = events.of("stock.level_changed")
-    if change.oversold:
-        event = events.of("stock.oversold", missing=change.oversold.missing, orders=change.oversold.orders)
     if level["version"] == 0:
-        return _create(level, units, event)
+        return _create(change)
     key = holds.level_key(level["sku"], level["location_id"], level.get("shard"))
-    # Takes and releases may pass meanwhile, but what is on hand must be what was seen ...
-    when, values = "on_hand = :seen", {":seen": level["on_hand"]}
     if units == 0:
-        return [writes.check("STOCK", key, when=when, values=values)]
-    if change.oversold:
-        # ... and an event that names who is at risk must be about exactly this version ...
-        when, values = "#v = :version", {":version": level["version"]}
-    elif units < 0:
-        # ... and nothing leaves that was promised.
-        when, values = f"{when} AND available >= :lowered", values | {":lowered": -units}
+        return [writes.check("STOCK", key, when="on_hand = :seen", values={":seen": level["on_hand"]})]
+    when, values = conditions(change)
     return [
         writes.update(
             "STOCK",
             key,
             set="on_hand = on_hand + :units, available = available + :units, #v = #v + :one, #e = :event",
             when=when,
-            values=values | {":units": units, ":one": 1, ":event": event},
+            values=values | {":units": units, ":one": 1, ":event": _event(change)},
             names={"#v": "version", "#e": "event"},
         )
     ]
 
 
-def _create(level: Level, units: int, event: dict[str, Any]) -> list[writes.Write]:
-    """A new base level has its location's safety stock: true only if that is not being changed right now."""
-    if units == 0:
-        key = holds.level_key(level["sku"], level["location_id"], level.get("shard"))
-        return [writes.check("STOCK", key, when="attribute_not_exists(pk)")]
-    made = holds.new_level(
-        level["sku"], level["location_id"], units, safety=level["safety"], shard=level.get("shard")
-    )
-    still = writes.check(
-        "STOCK",
-        locations.key(level["location_id"]),
-        when="safety_stock = :safety",
-        values={":safety": level["safety"]},
-    )
-    return [writes.put("STOCK", made | {"event": event}), *([] if level.get("shard") else [still])]
+def conditions(change: Change) -> tuple[str, dict[str, Any]]:
+    """What must still be true of a level for a change of what is on hand there."""
+    if change.oversold:
+        # The event names who is at risk: it must be about exactly this version.
+        return "#v = :version", {":version": change.level["version"]}
+    parts, values = ["attribute_exists(pk)"], {}
+    if change.exact:
+        # Takes and releases may pass meanwhile, but what is on hand must be what was seen.
+        parts, values = ["on_hand = :seen"], {":seen": change.level["on_hand"]}
+    if change.units < 0:
+        # Nothing leaves that is promised.
+        parts, values = [*parts, "available >= :lowered"], values | {":lowered": -change.units}
+    return " AND ".join(parts), values
+
+
+def _event(change: Change) -> dict[str, Any]:
+    if change.oversold is None:
+        return events.of("stock.level_changed")
+    return events.of("stock.oversold", missing=change.oversold.missing, orders=change.oversold.orders)
+
+
+def _create(change: Change) -> list[writes.Write]:
+    """A level that is not there yet. Its safety stock is its location's: true only if that is not just changing."""
+    sku, place, shard = change.level["sku"], change.level["location_id"], change.level.get("shard")
+    if change.units == 0:
+        return [writes.check("STOCK", holds.level_key(sku, place, shard), when="attribute_not_exists(pk)")]
+    made = holds.new_level(sku, place, change.units, safety=change.level["safety"], shard=shard)
+    put = writes.put("STOCK", made | {"event": _event(change)})
+    return [put] if shard else [put, still_safe(place, change.level["safety"])]
+
+
+def still_safe(location_id: str, safety: int) -> writes.Write:
+    """Fragment: only if this is the safety stock of the location."""
+    key = locations.key(location_id)
+    return writes.check("STOCK", key, when="safety_stock = :safety", values={":safety": safety})
 
 
 def _without_none(answer: dict[str, Any]) -> dict[str, Any]:
@@ -168,25 +179,3 @@ def history(
         last = found[limit - 1]
         return found[:limit], {"pk": last["pk"], "sk": last["sk"]}
     return found, start
-
-
-# ---------------------------------------------------------------------------------------------------- locations
-
-
-def put_location(location_id: str, described: dict[str, Any]) -> dict[str, Any]:
-    """Replace a location by what is described; returns it as stored."""
-    for _ in range(_ATTEMPTS):
-        old = reads.get("STOCK", locations.key(location_id))
-        version = old["version"] if old else 0
-        pk, sk = locations.key(location_id)
-        item = {"pk": pk, "sk": sk, "location_id": location_id, "version": version + 1} | described
-        when, values = ("#v = :version", {":version": version}) if old else ("attribute_not_exists(pk)", None)
-        try:
-            writes.commit(
-                writes.put("STOCK", item, when=when, values=values, names={"#v": "version"} if old else None)
-            )
-        except writes.Refused:
-            continue
-        locations.forget()
-        return item
-    raise problems.busy()
