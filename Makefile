@@ -83,5 +83,5 @@ clean: ## stop the platform and remove everything that was made here (state too)
 
 # An environment is made when its lock file changed; otherwise this takes a moment.
 .PHONY: .env-dev .env-ministack .env-lock
-.env-%:
+.env-dev .env-ministack .env-lock: .env-%:
 	@PYTHON='$(PYTHON)' infra/install.sh $*

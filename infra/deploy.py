@@ -165,14 +165,17 @@ def _change(
     given: list[dict[str, Any]] = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     # A parameter that is not given keeps the value it has, as with `aws cloudformation deploy`.
     given += [{"ParameterKey": key, "UsePreviousValue": True} for key in kept if key not in parameters]
-    change_set = cloudformation.create_change_set(
-        StackName=stack,
-        ChangeSetName=name,
-        ChangeSetType="CREATE" if fresh else "UPDATE",
-        TemplateURL=url,
-        Parameters=given,
-        Capabilities=CAPABILITIES,
-    )["Id"]
+    try:
+        change_set = cloudformation.create_change_set(
+            StackName=stack,
+            ChangeSetName=name,
+            ChangeSetType="CREATE" if fresh else "UPDATE",
+            TemplateURL=url,
+            Parameters=given,
+            Capabilities=CAPABILITIES,
+        )["Id"]
+    except ClientError as error:
+        raise Sorry(f"CloudFormation refuses the template: {error.response['Error']['Message']}") from error
     described = _settled(lambda: cloudformation.describe_change_set(StackName=stack, ChangeSetName=change_set))
     if described["Status"] == "FAILED":
         reason = described.get("StatusReason", "no reason given")
@@ -282,9 +285,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Build, deploy, print the outputs."""
     if args.local:
-        from infra.local import platform
+        from infra.local import laptop
 
-        return platform.redeploy()
+        return laptop.redeploy()
     parameters = dict(_pair(each) for each in args.parameter)
     steps = Steps()
     cloud = Cloud(args.endpoint, args.region)

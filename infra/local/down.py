@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import shutil
 
-from infra.local import platform
-from infra.local.platform import Run
+from infra.local import laptop
+from infra.local.laptop import Run
 from infra.local.processes import Process, stop
 from infra.say import Steps
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Stop what runs; fine when nothing does."""
-    with platform.exclusive():
+    with laptop.exclusive():
         found = Run.load()
         if found is None and not args.quiet:
             print("  Nothing is running here.")
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
             take_down(found, Steps(quiet=args.quiet))
         if args.forget:
             for kept in ("cloud", "providers/providers.json", "since"):
-                path = platform.STATE / kept
+                path = laptop.STATE / kept
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return 0
 
@@ -44,8 +44,8 @@ def take_down(found: Run, steps: Steps) -> None:
             with steps(f"stop {process.name}") as step:
                 graceful = stop(process, SECONDS_TO_SAVE)
                 step.note = _note(found, process, graceful)
-    shutil.rmtree(platform.HOME / "tmp", ignore_errors=True)
-    for path in (platform.PLATFORM, platform.ENVIRONMENT, platform.RUN):
+    shutil.rmtree(laptop.HOME / "tmp", ignore_errors=True)
+    for path in (laptop.PLATFORM, laptop.ENVIRONMENT, laptop.RUN):
         path.unlink(missing_ok=True)
 
 

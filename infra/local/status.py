@@ -6,8 +6,8 @@ import argparse
 import json
 from typing import Any
 
-from infra.local import platform
-from infra.local.platform import Run
+from infra.local import laptop
+from infra.local.laptop import Run
 from infra.say import bold, dim, green
 
 NOT_RUNNING = 3  # as `systemctl status`
@@ -50,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
 
 def messages_given_up(found: Run) -> dict[str, int]:
     """Dead-letter and failure queues that are not empty: `{"CheckoutEventsDlq": 2}`."""
-    sqs = platform.cloud(found.ports).client("sqs")
+    sqs = laptop.cloud(found.ports).client("sqs")
     counts: dict[str, int] = {}
-    queues: dict[str, Any] = platform.read()["queues"]
+    queues: dict[str, Any] = laptop.read()["queues"]
     for name, url in queues.items():
         if name.endswith(("Dlq", "Failures")):
             wanted = ["ApproximateNumberOfMessages"]

@@ -20,9 +20,9 @@ from typing import Any
 from infra import sam
 from infra import template as templates
 from infra.deploy import Deployed
-from infra.local import platform
+from infra.local import laptop
 from infra.local.down import take_down
-from infra.local.platform import CLOUD_PYTHON, HOME, LOGS, STATE, Ports, Run
+from infra.local.laptop import CLOUD_PYTHON, HOME, LOGS, STATE, Ports, Run
 from infra.local.processes import Process, port_is_free, start, wait_until
 from infra.say import Sorry, Steps, bold, dim, green
 
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Start it, or say that it runs already."""
     ports = Ports(**{name: getattr(args, argument) for name, (argument, _, _) in _PORTS.items()})
-    with platform.exclusive():
+    with laptop.exclusive():
         earlier = Run.load()
         if earlier and earlier.running:
             print(f"  Mandje is already running at {bold(earlier.ports.url('api'))}, data since {earlier.since}.")
@@ -118,9 +118,9 @@ def _since(keep: bool) -> str:
     """When the data of this run began."""
     remembered = STATE / "since"
     if not keep:
-        return platform.now()
+        return laptop.now()
     if not remembered.exists():
-        platform.write(remembered, platform.now())
+        laptop.write(remembered, laptop.now())
     return remembered.read_text()
 
 
@@ -132,14 +132,14 @@ def _start(run: Run, steps: Steps, *, seed: bool) -> dict[str, Any]:
     ports = run.ports
     with steps("local cloud, providers"):
         cloud, providers = _start_cloud(run), _start_providers(run)
-        wait_until(cloud, lambda: platform.answers(f"{ports.url('ministack')}/_ministack/health"), 20)
+        wait_until(cloud, lambda: laptop.answers(f"{ports.url('ministack')}/_ministack/health"), 20)
         wait_until(providers, lambda: _all_answer(ports), 20)
     with steps("build") as step:
-        built = platform.artefacts()
+        built = laptop.artefacts()
         step.note = f"{len(built)} artefacts"
     with steps("deploy template.yaml") as step:
-        values = platform.put_secrets(ports)
-        deployed = platform.deploy_stack(ports, built)
+        values = laptop.put_secrets(ports)
+        deployed = laptop.deploy_stack(ports, built)
         step.note = f"{len(deployed.resources)} resources" + ("" if deployed.changed else ", nothing changed")
     with steps("API"):
         _start_front(run, deployed)
@@ -164,8 +164,8 @@ def _start(run: Run, steps: Steps, *, seed: bool) -> dict[str, Any]:
         },
         "issuer": ports.url("issuer"),
         "aws_endpoint": ports.url("ministack"),
-        "region": platform.REGION,
-        "stack": platform.STACK,
+        "region": laptop.REGION,
+        "stack": laptop.STACK,
         "started_at": run.since,
         "keep": run.keep,
         "customers": {"customer": CUSTOMER, "customer2": CUSTOMER_2},
@@ -173,16 +173,16 @@ def _start(run: Run, steps: Steps, *, seed: bool) -> dict[str, Any]:
         "logs": str(LOGS),
         "locations": [],
         "skus": [],
-        **platform.describe(ports, deployed),
+        **laptop.describe(ports, deployed),
     }
     with steps("warm functions") as step:
         step.note = f"{_warm(ports, described)} warm"
     if seed and find_spec("infra.local.seed"):
         with steps("demo shop") as step:
             step.note = _seed(described)
-    platform.write(platform.PLATFORM, described)
+    laptop.write(laptop.PLATFORM, described)
     tokens = "".join(f"export {name.upper()}={token}\n" for name, token in described["tokens"].items())
-    platform.write(platform.ENVIRONMENT, f"export API={described['api_url']}\n{tokens}")
+    laptop.write(laptop.ENVIRONMENT, f"export API={described['api_url']}\n{tokens}")
     return described
 
 
@@ -202,7 +202,7 @@ def _start_cloud(run: Run) -> Process:
     variables = {
         "BIND_HOST": "127.0.0.1",  # the default is every interface of the machine
         "GATEWAY_PORT": str(run.ports.ministack),
-        "MINISTACK_REGION": platform.REGION,
+        "MINISTACK_REGION": laptop.REGION,
         "IOT_MTLS_ENABLED": "0",  # both would listen on ports of their own
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": "unix:///nonexistent",  # nothing here needs Docker; do not look for containers
@@ -212,7 +212,7 @@ def _start_cloud(run: Run) -> Process:
     }
     if run.keep:
         variables |= {"PERSIST_STATE": "1", "STATE_DIR": str(STATE / "cloud")}
-    return _launch(run, "cloud", [str(CLOUD_PYTHON), str(sam.ROOT / "infra/local/cloud.py")], **variables)
+    return _launch(run, "cloud", [str(CLOUD_PYTHON), "-P", str(sam.ROOT / "infra/local/cloud.py")], **variables)
 
 
 def _start_providers(run: Run) -> Process:
@@ -226,14 +226,14 @@ def _start_providers(run: Run) -> Process:
 
 def _start_front(run: Run, deployed: Deployed) -> None:
     command = [sys.executable, "-m", "infra.local.front", "--port", str(run.ports.api)]
-    command += ["--upstream", platform.stage_url(run.ports, deployed)]
-    command += ["--parameters", json.dumps(platform.parameters(run.ports))]
+    command += ["--upstream", laptop.stage_url(run.ports, deployed)]
+    command += ["--parameters", json.dumps(laptop.parameters(run.ports))]
     process = _launch(run, "api", command)
-    wait_until(process, lambda: platform.answers(f"{run.ports.url('api')}/_local/health"), 15)
+    wait_until(process, lambda: laptop.answers(f"{run.ports.url('api')}/_local/health"), 15)
 
 
 def _all_answer(ports: Ports) -> bool:
-    return all(platform.answers(f"{ports.url(name)}/healthz") for name in ("stripe", "mollie", "issuer"))
+    return all(laptop.answers(f"{ports.url(name)}/healthz") for name in ("stripe", "mollie", "issuer"))
 
 
 def _tokens(ports: Ports) -> dict[str, str]:
@@ -257,7 +257,7 @@ def _warm(ports: Ports, described: dict[str, Any]) -> int:
     """Start one worker of every function behind the API, so that the first request of a person is quick."""
     model = templates.load()
     doors = {route.function for route in model.routes} | {each.function for each in model.api.authorizers.values()}
-    client = platform.cloud(ports).client("lambda")
+    client = laptop.cloud(ports).client("lambda")
     request = {
         "resource": "/_local/warm",
         "path": "/_local/warm",
@@ -294,9 +294,16 @@ def _warm(ports: Ports, described: dict[str, Any]) -> int:
 
 def _seed(described: dict[str, Any]) -> str:
     """Fill the shop through its own API; adds locations and SKUs to what is known of the platform."""
+    from infra.client import Unexpected
     from infra.local import retailer, seed
 
-    counts = seed.main(described)
+    try:
+        counts = seed.main(described)
+    except Unexpected as answer:
+        raise Sorry(
+            f"the demo shop cannot be set up, because {answer}; why is in {LOGS.relative_to(sam.ROOT)} "
+            f"(ARGS=--no-seed starts an empty shop)"
+        ) from answer
     described["locations"] = list(retailer.locations())
     described["skus"] = [product["sku"] for product in retailer.products()]
     return ", ".join(f"{count} {what}" for what, count in counts.items())

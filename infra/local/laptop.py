@@ -33,6 +33,9 @@ STACK = "mandje"
 BUCKET = "mandje-artefacts"
 SECRETS_PATH = "/mandje"
 
+# Resource types of the template that the local cloud's CloudFormation does not know, and nothing here needs.
+_NOT_HERE = {sam.LAYER, "AWS::Events::Archive"}
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -188,7 +191,7 @@ def localised(built: list[Artefact], path: Path = sam.TEMPLATE) -> dict[str, Any
             if event["Type"] == "SQS":
                 event["Properties"].setdefault("ScalingConfig", {"MaximumConcurrency": 2})
     template["Resources"] = {
-        name: resource for name, resource in template["Resources"].items() if resource["Type"] != sam.LAYER
+        name: resource for name, resource in template["Resources"].items() if resource["Type"] not in _NOT_HERE
     }
     return template
 
