@@ -27,8 +27,8 @@ from moto.ssm.models import ssm_backends
 from infra.intrinsics import ACCOUNT, REGION
 from infra.template_model import Table, Template
 
-from . import moto_adapted, units
-from .calls import Call, Outside
+from . import iam, moto_adapted, units
+from .calls import Call, Outside, current
 from .keys import READS, Key, keys_of, target_of
 from .units import Image
 
@@ -52,6 +52,9 @@ class Aws:
         create_tables(template)
         self.tables = {table.name: table for table in template.tables.values()}
         self.outside = outside
+        self.functions = template.functions
+        self.denied: list[str] = []
+        """Requests the template's policies did not allow."""
         self.on_change: Callable[[Change], None] = lambda change: None
         self.put_events: Callable[[list[dict[str, Any]]], dict[str, Any]] = lambda entries: {}
         self._tokens: dict[str, bytes] = {}
@@ -77,9 +80,24 @@ class Aws:
             perform = functools.partial(self._dynamodb, call, keys, real)
         else:
             perform = real
+        if missing := self._missing(call):
+            perform = functools.partial(reply, 400, {"__type": "AccessDeniedException", "message": missing})
         answer: AWSResponse = self.outside.pass_through(call, perform)
         call.status = answer.status_code
         return answer
+
+    def _missing(self, call: Call) -> str | None:
+        """The permission the running function lacks for a request, if any."""
+        invocation = current.get()
+        if invocation is None:
+            return None
+        for need in iam.needs(call, self.tables):
+            if iam.refused(self.functions[invocation.function], need):
+                self.denied.append(
+                    f"template.yaml does not allow {invocation.function} {need.action} on {need.resource}"
+                )
+                return self.denied[-1]
+        return None
 
     def _publish(self, params: dict[str, Any]) -> AWSResponse:
         try:

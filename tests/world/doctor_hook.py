@@ -11,12 +11,13 @@ def violations(world: World) -> list[str]:
 
 
 def left_over(world: World) -> list[str]:
-    """Work that failed for ever: dead letters, records nobody could handle, clocks and webhooks that keep failing."""
+    """Work that failed for ever: dead letters, clocks and webhooks that keep failing, permissions that are missing."""
     found = [
         f"{queue}: failed for ever: {body[:200]}"
         for queue, bodies in world.pump.dead_letters().items()
         for body in bodies
     ]
+    found += sorted(set(world.aws.denied))
     found += [f"{name} keeps failing: {failure}" for name, failure in world.pump.failing.items()]
     found += [
         f"{provider.name}: webhook given up: {delivery.about}"
