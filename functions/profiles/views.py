@@ -37,8 +37,8 @@ PreferenceValue = Annotated[bool, Field(strict=True)] | Text | None
 class ProfileFields(Body):
     """What can be told about a person. Only what is named changes; null takes a value away."""
 
-    given_name: Text | None = None
-    family_name: Text | None = None
+    given_name: Text | None = Field(default=None, examples=["Anna"])
+    family_name: Text | None = Field(default=None, examples=["de Vries"])
     birth_date: BirthDate | None = Field(default=None, examples=["1990-04-27"])
     language: Language | None = Field(default=None, examples=["nl"])
     preferences: dict[PreferenceName, PreferenceValue] = Field(
@@ -73,7 +73,11 @@ class IdentityBody(Body):
 class CreateProfile(ProfileFields):
     """A new profile. `trust` of what is told: typed in by staff, or a guess (imported, derived)."""
 
-    identities: list[IdentityBody] = Field(default_factory=list, max_length=20)
+    identities: list[IdentityBody] = Field(
+        default_factory=list,
+        max_length=20,
+        examples=[[{"kind": "email", "value": "anna@example.com", "verified": True}]],
+    )
     trust: Literal["staff", "guess"] = "staff"
 
 
@@ -86,8 +90,8 @@ class EditProfile(ProfileFields):
 class MergeProfiles(Body):
     """Two profiles are one person; the golden record has the survivor's id."""
 
-    survivor_id: Id
-    absorbed_id: Id
+    survivor_id: Id = Field(examples=["0190a1b2-0000-7000-8000-000000000001"])
+    absorbed_id: Id = Field(examples=["0190a1b2-0000-7000-8000-000000000002"])
     reason: LongText = Field(examples=["same card, same phone, asked at the till"])
 
 

@@ -1,0 +1,1 @@
+"""The published contract, for machines and for people."""
