@@ -128,7 +128,7 @@ def refund_payment(payment_id: PaymentId, asked: views.RefundPayment) -> Respons
         naming.of_request(request), payment_id, asked.amount.amount, asked.reason, principal.key, request.body_hash
     )
     try:
-        made = refunding.refund(wish)
+        made = refunding.refund(wish, kept)
     except refunding.TooMuch as too_much:
         left = Money(too_much.refundable, kept.payment["currency"]).as_map()
         detail = "That is more than can be given back."

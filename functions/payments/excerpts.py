@@ -27,6 +27,7 @@ _STRIPE_TYPES = {
 """What the ledger works off. Everything else Stripe may be configured to send says the same in other words
 (`charge.succeeded`, `charge.refunded`) or moves no money (`payment_intent.created`)."""
 
+_OPTIONAL = {"amount_received", "amount_capturable", "payment_intent"}
 _METADATA = ("payment_id", "refund_id")
 _EVENT_ID = re.compile(r"[A-Za-z0-9_]{1,128}")
 _MOLLIE_PAYMENT = re.compile(r"tr_[A-Za-z0-9]{4,64}")
@@ -49,7 +50,7 @@ class StripeEvent:
 
 def of_stripe(event: Any) -> StripeEvent:
     """Read a v1 event. Thin (v2) events are understood as events of no use. Raises Malformed."""
-    if not isinstance(event, dict) or not _EVENT_ID.fullmatch(str(event.get("id"))):
+    if not isinstance(event, dict) or not isinstance(event.get("id"), str) or not _EVENT_ID.fullmatch(event["id"]):
         raise Malformed("no event id")
     kind = event.get("type")
     if not isinstance(kind, str) or not isinstance(event.get("livemode"), bool):
@@ -66,6 +67,8 @@ def of_stripe(event: Any) -> StripeEvent:
 
 def _kept(thing: dict[str, Any]) -> dict[str, Any]:
     kept = {name: thing[name] for name in _STRIPE[thing["object"]] if _small(thing.get(name))}
+    if missing := set(_STRIPE[thing["object"]]) - _OPTIONAL - set(kept):
+        raise Malformed(f"no {min(missing)}")
     metadata = thing.get("metadata")
     if isinstance(metadata, dict):
         kept["metadata"] = {name: metadata[name] for name in _METADATA if _small(metadata.get(name))}

@@ -50,13 +50,13 @@ class Refunding:
     repeat: bool
 
 
-def refund(wish: Wish) -> Refunding | None:
+def refund(wish: Wish, kept: books.Kept | None = None) -> Refunding | None:
     """Keep the wish and carry it out. None if nothing is left to give back (`at_most` only).
 
-    Raises recording.NoSuchPayment, TooMuch, InParts, and Problem 503 when nothing could be written.
+    `kept` is the payment if the caller has read it. Raises recording.NoSuchPayment, TooMuch, InParts, and Problem 503 when nothing could be written.
     """
     for _ in range(_TRIES):
-        kept = books.read(wish.payment_id)
+        kept = kept or books.read(wish.payment_id)
         if kept is None:
             raise recording.NoSuchPayment(wish.payment_id)
         if known := kept.fact("refund", wish.id):
@@ -69,7 +69,8 @@ def refund(wish: Wish) -> Refunding | None:
         try:
             payment = books.record(kept, change, again_at=clock.after(books.SOON_S))
         except writes.Refused:
-            continue  # the payment moved: how much is left has to be seen again
+            kept = None  # the payment moved: how much is left has to be seen again
+            continue
         return Refunding(payment, fact, False) if fact.status == "succeeded" else carry_out(payment, fact)
     raise problems.busy()
 

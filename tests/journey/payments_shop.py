@@ -89,12 +89,20 @@ class Till:
         with self._as_checkout():
             writes.commit(payables.closed(order_id or self.order_id))
 
-    def open(self, order_id: str, total: int = 5000, currency: str = "EUR", owner: str = f"customer:{CUSTOMER}") -> None:
+    def open(
+        self, order_id: str, total: int = 5000, currency: str = "EUR", owner: str = f"customer:{CUSTOMER}"
+    ) -> None:
         """Checkout opens a payable."""
         from commerce import clock, ids, payables, writes
 
         order = {"order_id": order_id, "order_number": ids.order_number(order_id), "total": total}
-        order |= {"currency": currency, "owner": owner, "customer_id": CUSTOMER, "pay_by": clock.after(900), "market": "nl"}
+        order |= {
+            "currency": currency,
+            "owner": owner,
+            "customer_id": CUSTOMER,
+            "pay_by": clock.after(900),
+            "market": "nl",
+        }
         with self._as_checkout():
             writes.commit(payables.opened(order))
 
