@@ -47,7 +47,10 @@ def may_become(order: Mapping[str, Any], state: str) -> bool:
 
 @dataclass(frozen=True)
 class Terms:
-    """What the shopper, the till and the clock say about an order; times as ISO text."""
+    """What the shopper, the till and the clock say about an order; times as ISO text.
+
+    `placed_by` is kept only if somebody else than the owner placed the order.
+    """
 
     order_id: str
     placed_by: str
@@ -81,14 +84,15 @@ def draft(
         "channel": basket["channel"],
         "owner": f"customer:{customer_id}" if customer_id else f"guest:{basket['basket_id']}",
         "basket_id": basket["basket_id"],
-        "placed_by": terms.placed_by,
         "placed_at": terms.placed_at,
         "pay_by": terms.pay_by,
         "lines": order_lines(priced, holds),
         "fulfilment": terms.fulfilment,
         "sourcing": sourcing,
     }
+    helper = terms.placed_by if terms.placed_by != order["owner"] else None
     optional = {"customer_id": customer_id, "contact": terms.contact, "location_id": terms.location_id}
+    optional |= {"placed_by": helper}
     return order | totals.as_map() | pack_dots(baskets.ordered_dots(basket)) | {k: v for k, v in optional.items() if v}
 
 

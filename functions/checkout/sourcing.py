@@ -74,8 +74,8 @@ class Plan:
         return sorted({share.location_id for share in self.shares})
 
     def decision(self) -> dict[str, Any]:
-        """For the order item: the rule, how many locations were weighed, and which were chosen."""
-        return {"rule": self.rule, "considered": self.considered, "locations": self.locations}
+        """For the order item: the rule, and how many places were weighed. Its lines say which were chosen."""
+        return {"rule": self.rule, "considered": self.considered}
 
 
 def places(

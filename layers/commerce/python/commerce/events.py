@@ -339,7 +339,9 @@ def of(type: str, **data: Any) -> dict[str, Any]:
     """The `event` attribute of the item version being written: the type, and what the item itself does not say."""
     if type not in TYPES:
         raise ValueError(f"unknown event type {type}")
-    event: dict[str, Any] = {"type": type, "time": clock.iso(), "data": data}
+    event: dict[str, Any] = {"type": type, "time": clock.iso()}
+    if data:
+        event["data"] = data
     if Cause.correlation_id:
         event["correlation"] = Cause.correlation_id
     if Cause.causation_id:
