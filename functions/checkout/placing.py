@@ -115,8 +115,9 @@ def _draft(caller: Principal, basket: Mapping[str, Any], wanted: PlaceOrder) -> 
 
 def _fulfilment(caller: Principal, wanted: PlaceOrder, market: Market) -> dict[str, Any]:
     asked = wanted.fulfilment
-    if asked.address is not None:
-        return {"kind": asked.kind, "address": asked.address.as_item(market.country)}
+    if asked.kind == "delivery":
+        address = asked.address.as_item(market.country) if asked.address else None
+        return without_none({"kind": asked.kind, "address": address, "location_id": asked.location_id})
     place = asked.location_id or caller.location_id
     if place is None:
         raise problems.invalid(["body", "fulfilment", "location_id"], "Carry-out needs to know where it happens.")

@@ -18,8 +18,15 @@ class ContactBody(Body):
     phone: Phone | None = None
 
 
+_SPELLINGS = {"street": "line1", "postcode": "postal_code", "zip": "postal_code"}
+"""Members of an address as other systems name them."""
+
+
 class AddressBody(Body):
-    """Where to deliver. Coordinates help to choose the nearest location; they are optional and come together."""
+    """Where to deliver. `street` and `house_number` together are a `line1`; `postcode` and `zip` are a `postal_code`.
+
+    Coordinates help to choose the nearest location; they are optional and come together.
+    """
 
     name: Text | None = Field(None, description="recipient, if not the contact")
     line1: Text = Field(examples=["Kalverstraat 1"])
@@ -32,6 +39,19 @@ class AddressBody(Body):
     )
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_we_spell_it(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        spelled = {key: value for key, value in given.items() if key not in _SPELLINGS and key != "house_number"}
+        for theirs, ours in _SPELLINGS.items():
+            if theirs in given:
+                spelled.setdefault(ours, given[theirs])
+        if "house_number" in given:
+            spelled["line1"] = f"{spelled.get('line1', '')} {given['house_number']}"
+        return spelled
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
@@ -48,7 +68,11 @@ class AddressBody(Body):
 
 
 class FulfilmentBody(Body):
-    """How the goods reach the shopper. Pickup names its store; carry-out is where the till is, or `location_id`."""
+    """How the goods reach the shopper.
+
+    Pickup names its store; carry-out is where the till is, or `location_id`. A delivery leaves from wherever is best,
+    or from `location_id`; its address may still be unknown when the order is placed.
+    """
 
     kind: Literal["delivery", "pickup", "carry_out"]
     location_id: Id | None = None
@@ -56,10 +80,6 @@ class FulfilmentBody(Body):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.kind == "delivery" and self.address is None:
-            raise ValueError("delivery needs an address")
-        if self.kind == "delivery" and self.location_id is not None:
-            raise ValueError("where a delivery leaves from is not for the caller to choose")
         if self.kind == "pickup" and self.location_id is None:
             raise ValueError("pickup needs a location_id")
         if self.kind != "delivery" and self.address is not None:
