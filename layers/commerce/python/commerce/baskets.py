@@ -3,8 +3,9 @@
 Item `B#<id>` / `-`. The lines are an add-wins set of *dots*; a dot is one accepted add and never changes:
 
     dots{name: [sku, quantity, at, via, more]}   name = digest of a request's Idempotency-Key (8 characters),
-                                                 or `<writer>|<seq>` for the seq-th operation of a device's log
-    recent{name: stamp}   simple clients' dots that are gone, for a day: repeating such an add changes nothing
+                                                 `<writer>|<seq>` for the seq-th operation of a device's log,
+                                                 or `=<random>` for a line set by a simple client
+    recent{name: stamp}   gone dots that were named after a key, for a day: repeating such an add changes nothing
     seen{writer: seq}     how far each device's log was applied
     units                 the sum of all quantities
 
@@ -108,9 +109,14 @@ def _in_order(dots: Mapping[str, Packed]) -> list[tuple[str, Packed]]:
 # --------------------------------------------------------------------------------------------------------- names
 
 
-def simple(name: str) -> bool:
-    """Whether a dot was added by a request with an Idempotency-Key, not by a device's log."""
-    return "|" not in name
+def keyed(name: str) -> bool:
+    """Whether a dot is named after an Idempotency-Key: not after a device's operation, nor by ourselves (`=...`)."""
+    return "|" not in name and not name.startswith("=")
+
+
+def short_digest(*parts: str) -> str:
+    """48 bits in 8 characters: enough to tell the thousand names a basket may know from each other."""
+    return base64.urlsafe_b64encode(hashlib.sha256("\n".join(parts).encode()).digest()[:6]).decode()
 
 
 def tag(basket_id: str) -> str:
@@ -129,10 +135,8 @@ def moved_name(name: str, tag: str) -> str:
     Devices count per basket, so `till-1|3` may be in both: it becomes `till-1@<tag>|3`. Digests of keys include the
     basket id and stay as they are.
     """
-    if simple(name):
-        return name
-    writer, _, seq = name.partition("|")
-    return f"{writer}@{tag}|{seq}"
+    writer, bar, seq = name.partition("|")
+    return f"{writer}@{tag}|{seq}" if bar else name
 
 
 # ------------------------------------------------------------------------------------------------------- changes
@@ -151,6 +155,8 @@ def change(
     *,
     put: Mapping[str, Packed] | None = None,
     drop: Mapping[str, Packed] | None = None,
+    remember: Mapping[str, int] | None = None,
+    forget: Iterable[str] = (),
     set: Iterable[str] = (),
     remove: Iterable[str] = (),
     when: Iterable[str] = (),
@@ -160,30 +166,34 @@ def change(
 ) -> writes.Write:
     """Fragment: take `drop` out and put `put` in, if the basket is open and every dot of `drop` is still there.
 
-    What others add meanwhile stays. Names of simple clients' dots that go are remembered in `recent`. Callers add
-    their own parts (`set`, `remove`), conditions (`when`), values and names. Many dots are written back as a whole,
-    which then needs the version that was read.
+    What others add meanwhile stays. Dots named after a key that go are remembered in `recent`, and so are those in
+    `remember`; those in `forget` are forgotten. Callers add their own parts (`set`, `remove`), conditions (`when`),
+    values and names. Much at once is written back as a whole, which then needs the version that was read.
     """
     put, drop = put or {}, drop or {}
     sets, removes, conditions = ["#v = #v + :one", "#e = :event", *set], [*remove], ["#s = :open", *when]
     all_values = {":one": 1, ":event": event, ":open": "open"} | dict(values or {})
     all_names = {"#v": "version", "#e": "event", "#s": "state"} | dict(names or {})
-    gone = {name: stamp(packed) for name, packed in drop.items() if simple(name)}
-    if len(put) + len(drop) > PER_DOT_LIMIT:
+    gone = {name: stamp(packed) for name, packed in drop.items() if keyed(name)} | dict(remember or {})
+    forgotten = [name for name in forget if name not in gone]
+    if max(len(put) + len(drop), len(gone) + len(forgotten)) > PER_DOT_LIMIT:
         after = {name: packed for name, packed in basket["dots"].items() if name not in drop} | dict(put)
+        recent = {name: at for name, at in basket["recent"].items() if name not in forgotten} | gone
         sets += ["dots = :dots", "recent = :recent", "units = :units"]
         conditions.append("#v = :version")
-        all_values |= {":dots": after, ":recent": basket["recent"] | gone, ":units": sum_of(after)}
-        all_values |= {":version": basket["version"]}
+        all_values |= {":dots": after, ":recent": recent, ":units": sum_of(after), ":version": basket["version"]}
     else:
         for place, name in enumerate(sorted(drop)):
             all_names[f"#d{place}"] = name
             removes.append(f"dots.#d{place}")
             # Dots never change, so "still there" is "still what was read".
             conditions.append(f"attribute_exists(dots.#d{place})")
-            if name in gone:
-                sets.append(f"recent.#d{place} = :d{place}")
-                all_values[f":d{place}"] = gone[name]
+        for place, name in enumerate(sorted(gone)):
+            all_names[f"#g{place}"], all_values[f":g{place}"] = name, gone[name]
+            sets.append(f"recent.#g{place} = :g{place}")
+        for place, name in enumerate(forgotten):
+            all_names[f"#f{place}"] = name
+            removes.append(f"recent.#f{place}")
         for place, name in enumerate(sorted(put)):
             all_names[f"#p{place}"], all_values[f":p{place}"] = name, put[name]
             sets.append(f"dots.#p{place} = :p{place}")

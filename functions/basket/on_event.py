@@ -1,0 +1,26 @@
+"""The event door: a basket is found by any profile of its owner."""
+
+from typing import Any
+
+from basket import claiming, table
+from commerce import consumer, events
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take a batch of bus events."""
+    return consumer.consume(event, context, handle)
+
+
+def handle(message: events.Envelope) -> None:
+    """A profile got an account, or two profiles became one person (and maybe not, after all)."""
+    match message.type:
+        case "profile.identified":
+            said = events.ProfileIdentified.model_validate(message.data)
+            if said.customer_id and said.customer_id != said.profile_id:
+                claiming.belongs_to(said.profile_id, said.customer_id)
+        case "profile.merged":
+            merge = events.ProfileMerged.model_validate(message.data)
+            table.alias(merge.absorbed_id, merge.survivor_id, merge.merge_id)
+        case "profile.unmerged":
+            undone = events.ProfileUnmerged.model_validate(message.data)
+            table.unalias(undone.absorbed_id, undone.merge_id)
