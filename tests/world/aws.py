@@ -25,7 +25,7 @@ from moto.dynamodb.models.dynamo_type import Item as MotoItem
 from moto.ssm.models import ssm_backends
 
 from infra.intrinsics import ACCOUNT, REGION
-from infra.template_model import Table, Template
+from infra.template_model import Schedule, Table, Template
 
 from . import iam, moto_adapted, units
 from .calls import Call, Outside, current
@@ -165,6 +165,17 @@ class Aws:
         for item in list(_backend().tables[table].all_items()):
             yield item.to_json()["Attributes"]
 
+    def nothing_due(self, schedule: Schedule) -> bool:
+        """Whether a clock's function would find nothing: every index its policies let it query is empty."""
+        allowed = [
+            each for each in iam.resources(self.functions[schedule.function], "dynamodb:Query") if "/index/" in each
+        ]
+        indexes = [(table, index) for table in self.tables.values() for index in table.indexes.values()]
+        mine = [(t, i) for t, i in indexes if f"{t.arn}/index/{i.name}" in allowed]
+        return bool(mine) and not any(
+            index.hash_key in item.attrs for table, index in mine for item in _backend().tables[table.name].all_items()
+        )
+
     def expire(self, table: Table, now: float) -> None:
         """Delete what is past its time to live, as the service does some time within two days."""
         for image in list(self.images(table.name)) if table.ttl else []:
@@ -178,9 +189,9 @@ class Aws:
         return table in self._latest
 
     @contextmanager
-    def rewound(self, table: str) -> Iterator[None]:
-        """The table as an eventually consistent read may still see it: without its latest write."""
-        changes = self._latest.get(table, [])
+    def rewound(self, tables: Iterable[str]) -> Iterator[None]:
+        """Tables as an eventually consistent read may still see them: without their latest write."""
+        changes = [change for table in tables for change in self._latest.get(table, [])]
         for change in changes:
             self._set(change.key, change.old)
         try:

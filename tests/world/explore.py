@@ -24,6 +24,7 @@ from .calls import Call, Perform, current
 from .doctor_hook import violations
 from .faults import ClientGone, Faults, kinds
 from .forks import Forks
+from .keys import eventual_tables
 from .world import Response, World
 
 Journey = Callable[[World], None]
@@ -211,10 +212,11 @@ class _Explorer:
 
     def _differs(self, call: Call, perform: Perform) -> bool:
         """Whether the latest write changes what this read sees at all."""
-        if not self.world.aws.written(call.params["TableName"]):
+        tables = [each for each in eventual_tables(call.operation, call.params) if self.world.aws.written(each)]
+        if not tables:
             return False
         now = perform().content
-        with self.world.aws.rewound(call.params["TableName"]):
+        with self.world.aws.rewound(tables):
             return bool(perform().content != now)
 
     def _chosen(self, call: Call, kind: str) -> bool:
@@ -225,20 +227,21 @@ class _Explorer:
 def _play(world: World, faults: Faults, journey: Journey, mode: str, oracle: Oracle) -> list[str]:
     """The journey and its aftermath; what went wrong, in words."""
     world.deliver(**MODES[mode])
+    world.pump.idle = world.aws.nothing_due
     world.client = lambda send: _persistent(world, faults, send)
     try:
         journey(world)
     except ClientGone:
         pass  # what the client was promised is moot; what the system owes itself is not
     except Exception as error:
-        return _told(error)
+        return _told(error, world)
     try:
         world.settle()
         world.advance(60)
         with world.calm():  # whatever was struck gets one more chance to come right
             world.advance(60)
     except Exception as error:
-        return ["afterwards", *_told(error)]
+        return ["afterwards", *_told(error, world)]
     return oracle(world)
 
 
@@ -256,7 +259,13 @@ def _persistent(world: World, faults: Faults, send: Callable[[], Response]) -> R
     return response
 
 
-def _told(error: Exception) -> list[str]:
+def _told(error: Exception, world: World) -> list[str]:
+    """An error with its line, and the last one inside a function, which is often its cause."""
+    told = [f"{type(error).__name__}: {error}".strip(), _place(error)]
+    inside = [failure for failure in world.failures if not failure.crashed][-1:]
+    return told + [f"inside: {failure} at {_place(failure.error)}" for failure in inside]
+
+
+def _place(error: BaseException) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}: {frame.line}"
-    return [f"{type(error).__name__}: {error}".strip(), place]
+    return f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}: {frame.line}"

@@ -22,6 +22,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from .aws import Aws, reply
 from .calls import Call, Crash, Perform, current
+from .keys import eventual_tables
 
 ITEM_WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 BATCHES = {"PutEvents", "BatchGetItem"}
@@ -49,14 +50,9 @@ def kinds(call: Call, *, first: bool, wrote: bool, client_waits: bool) -> tuple[
         found += ["die_after", "answer_lost", "timed_out"] if call.writes else []
         found += ["transaction_conflict"] if call.operation in ITEM_WRITES | {"TransactWriteItems"} else []
         found += ["partly_refused"] if call.operation in BATCHES else []
-        found += ["stale"] if _eventually_consistent(call) else []
+        found += ["stale"] if eventual_tables(call.operation, call.params) else []
     found += ["client_gone"] if "die_after" in found and client_waits else []
     return tuple(found)
-
-
-def _eventually_consistent(call: Call) -> bool:
-    reads = call.service == "dynamodb" and call.operation in ("GetItem", "Query", "Scan", "BatchGetItem")
-    return reads and not call.params.get("ConsistentRead", False)
 
 
 class Faults:
@@ -93,7 +89,7 @@ class Faults:
                 perform()
                 raise _no_answer(call)
             case "stale":
-                with self._aws.rewound(call.params["TableName"]):
+                with self._aws.rewound(eventual_tables(call.operation, call.params)):
                     return perform()
             case "unreachable":
                 from commerce import web

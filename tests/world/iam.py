@@ -69,16 +69,24 @@ def _item(operation: str, table: Table, request: dict[str, Any]) -> Need:
     return Need(f"dynamodb:{operation}", table.arn + index, {"dynamodb:LeadingKeys": list(key.values()) if key else []})
 
 
+def resources(function: Function, action: str) -> list[str]:
+    """The resources on which the function's policies allow an action."""
+    return [
+        resource
+        for statement in _statements(function)
+        if statement["Effect"] == "Allow" and any(_like(each, action) for each in _list(statement["Action"]))
+        for resource in _list(statement["Resource"])
+    ]
+
+
 def refused(function: Function, need: Need) -> bool:
     """Whether the function's own policies do not allow this (or deny it)."""
-    effects = {
-        statement["Effect"]
-        for policy in function.properties.get("Policies", ())
-        if isinstance(policy, dict)
-        for statement in policy.get("Statement", ())
-        if _applies(statement, need)
-    }
-    return effects != {"Allow"}
+    return {statement["Effect"] for statement in _statements(function) if _applies(statement, need)} != {"Allow"}
+
+
+def _statements(function: Function) -> Iterator[dict[str, Any]]:
+    for policy in function.properties.get("Policies", ()):
+        yield from policy.get("Statement", ()) if isinstance(policy, dict) else ()
 
 
 def _applies(statement: dict[str, Any], need: Need) -> bool:

@@ -62,6 +62,15 @@ def _named(operation: str, params: dict[str, Any]) -> list[tuple[str, dict[str, 
     return []
 
 
+def eventual_tables(operation: str, params: dict[str, Any]) -> list[str]:
+    """The tables a request reads with eventual consistency."""
+    if operation in ("GetItem", "Query", "Scan"):
+        return [] if params.get("ConsistentRead") else [params["TableName"]]
+    if operation == "BatchGetItem":
+        return [table for table, want in params["RequestItems"].items() if not want.get("ConsistentRead")]
+    return []
+
+
 def target_of(params: dict[str, Any]) -> str:
     """What a request is about, for people: `OrdersTable+StockTable`, a parameter's name, or nothing."""
     if "TransactItems" in params:

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, Protocol
 from uuid import UUID
 
-from infra.template_model import Template
+from infra.template_model import Schedule, Template
 
 from .aws import Change
 from .bus import Bus
@@ -76,6 +76,8 @@ class Pump:
         self.paused: set[str] = set()
         """Sources that deliver nothing for now: a queue, a schedule, `<Table>-><Function>`, a provider."""
         self._sequence = 0
+        self.idle: Callable[[Schedule], bool] = lambda schedule: False
+        """Clocks for which this holds do not fire; exploration saves itself sweeps that would find nothing."""
         self.failing: dict[str, InvocationFailed] = {}
         """Schedules whose latest invocation failed."""
         self._due = {schedule.name: clock.now + schedule.seconds for schedule in template.schedules}
@@ -130,6 +132,7 @@ class Pump:
         for outbox in self.webhooks:
             outbox.tick()
         due = [s for s in self.template.schedules if self._due[s.name] <= self.clock.now and s.name not in self.paused]
+        due = [schedule for schedule in due if not self.idle(schedule)]
         if self.mode.shuffled:
             self.random.shuffle(due)
         for schedule in due:

@@ -79,14 +79,14 @@ class Runtime:
         """Handlers that run in place of a function's own, by logical id."""
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Run one invocation. Raises `InvocationFailed` when it raises, dies, or answers no JSON."""
+        """Run one invocation. Raises `InvocationFailed` when it cannot start, raises, dies, or answers no JSON."""
         known = self.template.functions[function]
         invocation = Invocation(function, str(UUID(int=self.random.getrandbits(128), version=4)))
         _log_as(function)
         with self.function_environment(known):
-            handler = self.stand_ins.get(function) or _load(known.handler)
             token = current.set(invocation)
             try:
+                handler = self.stand_ins.get(function) or _load(known.handler)
                 with _captured(self.logs, function):
                     answer = handler(json.loads(json.dumps(event)), self._context(known, invocation))
                 return json.loads(json.dumps(answer))
