@@ -1,26 +1,30 @@
-"""Start ministack, the local cloud, with the stream semantics of AWS. Runs in ministack's own environment.
+"""Start ministack, the local cloud, with three things put right. Runs in ministack's own environment.
 
 ministack 1.5.33 is true to AWS nearly everywhere this system goes. Two things it leaves out would lose events, and an
-event that is lost here would teach people to distrust the system instead of the emulator:
+event that is lost here would teach people to distrust the system instead of the emulator; one makes it slow:
 
 1. A stream record is handed to a function and forgotten, whatever the function answers in `batchItemFailures`; a
    function that raises blocks its stream for ever (no retry cap, no bisect, no failure destination). And all streams
    share one thread, so a slow function holds up every other one.
 2. Stream positions survive a restart but the records do not, so that after it as many new records are skipped as
    there were before.
+3. A function that raises costs its process, so that the next request waits for a new one. Raising is how an authorizer
+   refuses a token; a client with an old one would bring everything to a standstill.
 
-Both are put right here from the outside. The lock file pins the version this was written against.
+All are put right here from the outside. The lock file pins the version this was written against.
 """
 
 from __future__ import annotations
 
 import copy
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
 
 WRITTEN_FOR = "1.5.33"
@@ -167,14 +171,54 @@ def load_persisted_state(data: dict[str, Any]) -> None:
         getattr(dynamodb, name).update(data.get(name, {}))
 
 
+# ---------------------------------------------------------------------------------------------- processes that survive
+
+_this_thread = threading.local()
+_invoke, _signal, _collect = lambda_runtime.Worker.invoke, lambda_runtime._signal, lambda_runtime._collect
+
+
+def invoke(worker: Any, *args: Any, **options: Any) -> dict[str, Any]:
+    """Invoke a function; its process goes on when the function only raised."""
+    _this_thread.condemned = []
+    try:
+        result: dict[str, Any] = _invoke(worker, *args, **options)
+    finally:
+        condemned, _this_thread.condemned = _this_thread.condemned, None
+    for process in condemned:
+        if "trace" in result:  # said by the process itself, which therefore is well
+            worker._proc = process
+        else:
+            _signal(process)
+            _collect(process, time.monotonic() + 2)
+    return result
+
+
+def signal(process: Any) -> None:
+    """Ask a worker process to end; during an invocation, only note that this was wanted."""
+    condemned = getattr(_this_thread, "condemned", None)
+    if condemned is None:
+        _signal(process)
+    else:
+        condemned.append(process)
+
+
+def collect(process: Any, deadline: float) -> None:
+    """Counterpart of `signal`."""
+    if getattr(_this_thread, "condemned", None) is None:
+        _collect(process, deadline)
+
+
 def main() -> None:
-    """Put the two things right and start."""
+    """Put the three things right and start."""
     found = version("ministack")
     if found != WRITTEN_FOR:
         sys.exit(f"mandje: infra/local/cloud.py was written for ministack {WRITTEN_FOR}, and this is {found}.")
     lambda_svc._poll_dynamodb_streams = poll_streams
     dynamodb.get_state = get_state
     dynamodb.load_persisted_state = load_persisted_state
+    lambda_runtime.Worker.invoke = invoke
+    lambda_runtime._signal = signal
+    lambda_runtime._collect = collect
     from ministack.app import main as serve
 
     serve()

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         if found is not None:
             take_down(found, Steps(quiet=args.quiet))
         if args.forget:
-            for kept in ("cloud", "providers/providers.json", "since"):
+            for kept in ("cloud", "providers/providers.json", "kept.json"):
                 path = laptop.STATE / kept
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return 0

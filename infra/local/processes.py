@@ -54,7 +54,7 @@ def wait_until(process: Process, ready: Callable[[], bool], seconds: float) -> N
         if not process.alive:
             raise Sorry(f"{process.name} stopped while starting: {_last_words(Path(process.log))}")
         if time.monotonic() > deadline:
-            raise Sorry(f"{process.name} was not ready within {seconds:.0f} s; its log is {process.log}.")
+            raise Sorry(f"{process.name} was not ready within {seconds:.0f} s: {_last_words(Path(process.log))}")
         time.sleep(0.03)
 
 
@@ -96,7 +96,14 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def _birthday(pid: int) -> str:
-    """Start time of a process as text, "" when there is none; the same way on Linux and macOS."""
+    """When a process started, in the system's own words; "" when there is none or it is only waiting to be buried."""
+    if Path("/proc/self/stat").exists():
+        try:
+            # The name in parentheses may hold anything; after it come the state and, 19 fields on, the start time.
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+        return "" if fields[0] == "Z" else fields[19]
     done = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     state, _, born = done.stdout.strip().partition(" ")
     return "" if state.startswith("Z") else born.strip()
@@ -104,4 +111,4 @@ def _birthday(pid: int) -> str:
 
 def _last_words(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return f"{lines[-1] if lines else 'it said nothing'}   (log: {log})"
+    return f"{lines[-1] if lines else 'it said nothing'}   (log: .mandje/logs/{log.name})"

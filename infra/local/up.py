@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
             print("  A platform was left half-started here; cleaning it up.")
             take_down(earlier, steps)
         _check(ports)
-        starting = Run(ports, args.keep, _since(args.keep))
+        starting = Run(ports, args.keep, _since(ports) if args.keep else laptop.now())
         try:
             described = _start(starting, steps, seed=not args.no_seed)
         except BaseException:
@@ -114,14 +114,18 @@ def _check(ports: Ports) -> None:
             raise Sorry(f"port {port}, wanted for {what}, is taken; choose another: make up {option}={port + 10}")
 
 
-def _since(keep: bool) -> str:
-    """When the data of this run began."""
-    remembered = STATE / "since"
-    if not keep:
-        return laptop.now()
+def _since(ports: Ports) -> str:
+    """When the kept data began; `Sorry` when it was made on another port, which is part of the name of every queue."""
+    remembered = STATE / "kept.json"
     if not remembered.exists():
-        laptop.write(remembered, laptop.now())
-    return remembered.read_text()
+        laptop.write(remembered, {"since": laptop.now(), "ministack": ports.ministack})
+    kept = json.loads(remembered.read_text())
+    if kept["ministack"] != ports.ministack:
+        raise Sorry(
+            f"the kept data lives on port {kept['ministack']}: make up KEEP=1 MINISTACK_PORT={kept['ministack']}, "
+            f"or forget it: make down ARGS=--forget"
+        )
+    return str(kept["since"])
 
 
 # ------------------------------------------------------------------------------------------------------------ the steps
