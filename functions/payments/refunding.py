@@ -53,7 +53,8 @@ class Refunding:
 def refund(wish: Wish, kept: books.Kept | None = None) -> Refunding | None:
     """Keep the wish and carry it out. None if nothing is left to give back (`at_most` only).
 
-    `kept` is the payment if the caller has read it. Raises recording.NoSuchPayment, TooMuch, InParts, and Problem 503 when nothing could be written.
+    `kept` is the payment if the caller has read it. Raises recording.NoSuchPayment, TooMuch, InParts, and Problem 503
+    when nothing could be written.
     """
     for _ in range(_TRIES):
         kept = kept or books.read(wish.payment_id)
