@@ -3,6 +3,7 @@ or runs out of retries and leaves a note in the failure destination."""
 
 from __future__ import annotations
 
+import base64
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,9 +30,9 @@ def record(change: Change, number: int, clock: Clock) -> dict[str, Any]:
     view = table.stream or ""
     images: dict[str, Any] = {}
     if change.new is not None and view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
-        images["NewImage"] = change.new
+        images["NewImage"] = _as_json(change.new)
     if change.old is not None and view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES"):
-        images["OldImage"] = change.old
+        images["OldImage"] = _as_json(change.old)
     key_names = [table.hash_key, *([table.range_key] if table.range_key else [])]
     service = {"userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"}}
     return {
@@ -51,6 +52,15 @@ def record(change: Change, number: int, clock: Clock) -> dict[str, Any]:
         },
         "eventSourceARN": f"{table.arn}/stream/2026-01-01T00:00:00.000",
     }
+
+
+def _as_json(value: Any) -> Any:
+    """An image as a function receives it: binary values as base64 text."""
+    if isinstance(value, dict):
+        return {key: _as_json(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_as_json(member) for member in value]
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 @dataclass
