@@ -56,7 +56,7 @@ for which in "$@"; do
         ministack) environment .mandje/ministack requirements/ministack.txt ministack ;;
         lock)
             [ -x .mandje/lock/bin/uv ] || {
-                mkdir -p .mandje && "$python" -m venv .mandje/lock && .mandje/lock/bin/pip install --quiet uv==0.13.9
+                mkdir -p .mandje && "$python" -m venv .mandje/lock && .mandje/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
             } || die "uv, which writes the lock files, could not be installed." ;;
         *) die "no environment is called '$which'." ;;
     esac
