@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from basket import basket as rules
-from basket import changing, claiming, naming, operations, table
+from basket import changing, claiming, naming, operations, owners, table
 from basket.basket import Edit, Opened
 from basket.views import (
     AddLine,
@@ -46,7 +46,7 @@ FirstChannel = Annotated[Channel, Query(description="for the very first basket o
 )  # fmt: skip
 def create_basket(body: NewBasket) -> Response[BasketCreatedView]:
     """A basket for somebody we do not know yet, and the token that opens it."""
-    item = table.create(body.channel, _market(body.market, "body"), body.location_id)
+    item = owners.create(body.channel, _market(body.market, "body"), body.location_id)
     token = tokens.sign("basket", {"basket_id": item["basket_id"], "exp": clock.epoch_after(table.GUEST_TOKEN_S)})
     view = BasketView.of(Opened(item), serving=False)
     return door.answer(BasketCreatedView(basket=view, token=token), 201)
@@ -72,7 +72,7 @@ def get_my_basket(market: MarketId = markets.DEFAULT, channel: FirstChannel = "w
     if caller.kind == "guest":
         return _view(caller, table.open_(caller, caller.id))
     _only_customers(caller)
-    return _view(caller, Opened(table.floating(caller.id, channel, _market(market, "query"), themselves=True)))
+    return _view(caller, Opened(owners.floating(caller.id, channel, _market(market, "query"), themselves=True)))
 
 
 @app.get(
@@ -85,7 +85,7 @@ def get_customer_basket(
     """The floating basket of a customer or profile, for staff and tills."""
     caller = door.caller(app)
     caller.need("basket:serve")
-    return _view(caller, Opened(table.floating(customer_id, channel, _market(market, "query"))))
+    return _view(caller, Opened(owners.floating(customer_id, channel, _market(market, "query"))))
 
 
 @app.post(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from basket import merging, table
+from basket import merges, merging, owners, table
 from commerce import baskets, problems, requests, tokens, writes
 
 _ATTEMPTS = 8
@@ -30,7 +30,7 @@ def claim(owner: str, wanted: str, request: requests.Request | None = None) -> C
     """Merge basket `wanted` into the owner's floating basket. Raises 404 if it is gone or somebody else's already."""
     mine = _home_of(owner, wanted)
     for _ in range(_ATTEMPTS):
-        a, b, marker = table.for_claim(wanted, mine, request)
+        a, b, marker = merges.for_claim(wanted, mine, request)
         if b is None:
             raise RuntimeError(f"the basket of {owner} is gone")
         if request and marker:
@@ -43,7 +43,7 @@ def claim(owner: str, wanted: str, request: requests.Request | None = None) -> C
         if not merging.fits(b, what):
             raise problems.conflict("basket-full", "Both baskets together are too large. Order one of them first.")
         try:
-            record = table.merge(a, b, what, request=request)
+            record = merges.merge(a, b, what, request=request)
         except writes.Refused:
             continue  # one of them changed, or this request is being carried out elsewhere: look again
         return Claimed(_now(b), record)
@@ -55,28 +55,28 @@ def belongs_to(profile_id: str, customer_id: str) -> None:
 
     Lines that staff had put into a basket of the profile come into the customer's, like a claim (and undone like one).
     """
-    if table.alias(profile_id, customer_id, because="account"):
+    if owners.alias(profile_id, customer_id, because="account"):
         return
-    _, basket_id = table.owner_of(profile_id)
+    _, basket_id = owners.owner_of(profile_id)
     if basket_id:
         claim(customer_id, basket_id)
-        table.hand_over(profile_id, basket_id, customer_id)
+        owners.hand_over(profile_id, basket_id, customer_id)
 
 
 def undo(owner: str, merge_id: str) -> Claimed:
     """Give back what a claim took and nobody touched since. Raises 404 for a merge that is not this owner's."""
     for _ in range(_ATTEMPTS):
-        record = table.merge_record(owner, merge_id)
+        record = merges.merge_record(owner, merge_id)
         if record is None:
             raise problems.not_found("merge")
-        a, b, _ = table.for_claim(record["from_basket_id"], record["basket_id"], None)
+        a, b, _ = merges.for_claim(record["from_basket_id"], record["basket_id"], None)
         if b is None or (a is None and record["state"] == "merged"):
             raise problems.not_found("merge")
         if record["state"] == "undone" or a is None:
             return Claimed(b, record, replayed=True)
-        what = merging.returned(a, b, table.idle_positions(b, baskets.tag(a["basket_id"])))
+        what = merging.returned(a, b, merges.idle_positions(b, baskets.tag(a["basket_id"])))
         try:
-            table.unmerge(a, b, what, record)
+            merges.unmerge(a, b, what, record)
         except writes.Refused:
             continue
         return Claimed(_now(b), _record(owner, merge_id))
@@ -85,12 +85,12 @@ def undo(owner: str, merge_id: str) -> Claimed:
 
 def _home_of(owner: str, wanted: str) -> str:
     """The owner's floating basket; a first one is made in the market of the basket that is claimed."""
-    _, mine = table.owner_of(owner, themselves=True)
+    _, mine = owners.owner_of(owner, themselves=True)
     if mine is None:
         a = table.read(wanted)
         if a is None:
             raise problems.not_found("basket")
-        mine = table.floating(owner, a["channel"], a["market"], themselves=True)["basket_id"]
+        mine = owners.floating(owner, a["channel"], a["market"], themselves=True)["basket_id"]
     return str(mine)
 
 
@@ -99,7 +99,7 @@ def _now(b: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record(owner: str, merge_id: str) -> dict[str, Any]:
-    record = table.merge_record(owner, merge_id)
+    record = merges.merge_record(owner, merge_id)
     if record is None:
         raise problems.not_found("merge")
     return record

@@ -30,7 +30,7 @@ def of_log(caller: Principal, device_id: str) -> str:
 
 def of_server(caller: Principal) -> str:
     """Who served the shopper, as a dot remembers it."""
-    return _plain(caller.key)
+    return _plain(caller.id)
 
 
 def own_seen(operation: Operation, device_id: str, writer: str) -> Operation:

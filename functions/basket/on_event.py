@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from basket import claiming, table
+from basket import claiming, owners
 from commerce import consumer, events
 
 
@@ -20,7 +20,7 @@ def handle(message: events.Envelope) -> None:
                 claiming.belongs_to(said.profile_id, said.customer_id)
         case "profile.merged":
             merge = events.ProfileMerged.model_validate(message.data)
-            table.alias(merge.absorbed_id, merge.survivor_id, merge.merge_id)
+            owners.alias(merge.absorbed_id, merge.survivor_id, merge.merge_id)
         case "profile.unmerged":
             undone = events.ProfileUnmerged.model_validate(message.data)
-            table.unalias(undone.absorbed_id, undone.merge_id)
+            owners.unalias(undone.absorbed_id, undone.merge_id)

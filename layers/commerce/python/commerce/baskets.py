@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from commerce import clock, events, reads, writes
+from commerce import clock, due, events, reads, writes
 
 PER_DOT_LIMIT = 60
 """Up to here single dots are named in the expression (4 KB at most); above, the whole map is written back."""
@@ -48,7 +48,7 @@ class Dot:
     through: str | None = None
     """Tag of the merged basket whose old address this dot was added by, after the merge."""
     by: str | None = None
-    """Who added it, if it was not the shopper (`device:till-ams-1`)."""
+    """Who added it, if it was not the shopper: the id of a till or a member of staff."""
     location_id: str | None = None
     """Where it was added, if in a store."""
 
@@ -245,4 +245,10 @@ def give_back(
     if ordered_from and ordered_from != basket["basket_id"]:
         came = tag(ordered_from)
         dots = {moved_name(name, came): replace(Dot.of(packed), through=came).packed() for name, packed in dots.items()}
-    return change(basket, event, put=dots, set=["last_order = :order"], values={":order": order_id})
+    # A basket that was empty when it was last looked after is not looked after any more: now it must be.
+    look = due.fields(key(basket["basket_id"])[0], clock.iso())
+    return change(
+        basket, event, put=dots,
+        set=["last_order = :order", *(f"{name} = if_not_exists({name}, :{name})" for name in look)],
+        values={":order": order_id} | {f":{name}": value for name, value in look.items()},
+    )  # fmt: skip
