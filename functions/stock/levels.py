@@ -88,13 +88,12 @@ def lowered(levels: Sequence[Level], units: int, *, fact: bool) -> list[Change]:
     for level in sorted(levels, key=lambda one: (-one["available"], one["sk"])):
         taken[level["sk"]] = amount = min(left, max(0, level["available"]))
         left -= amount
-    base = levels[0]
-    taken[base["sk"]] += left
+    taken[levels[0]["sk"]] += left
+    touched = [level for level in levels if taken[level["sk"]]]
     oversold = _oversold(levels, units) if units > sum(level["available"] for level in levels) else None
     return [
-        Change(level, -taken[level["sk"]], oversold if level is base else None, exact=len(levels) == 1)
-        for level in levels
-        if taken[level["sk"]]
+        Change(level, -taken[level["sk"]], oversold if level is touched[0] else None, exact=len(levels) == 1)
+        for level in touched
     ]
 
 

@@ -92,7 +92,7 @@ def book_part(job: Job) -> None:
 def _asked(job: Job, sku: str, units: int) -> Asked:
     return Asked(
         movements.derived_id(clock.parse(job["at"]), "count", job["count_id"], sku),
-        "count", sku, job["location_id"], units, job["by"], job["at"], reference=job["reference"] or job["count_id"],
+        "count", sku, job["location_id"], units, job["by"], job["at"], reference=job.get("reference", job["count_id"]),
     )  # fmt: skip
 
 
