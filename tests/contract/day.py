@@ -80,7 +80,10 @@ def _people(world: World, staff: str) -> None:
         _ok(
             world.call(
                 "POST", "/profiles", staff, key=f"p{place}",
-                json={"given_name": "Ann", "identities": [{"kind": "email", "value": f"a{place}@x.nl", "verified": True}]},
+                json={
+                    "given_name": "Ann",
+                    "identities": [{"kind": "email", "value": f"a{place}@x.nl", "verified": True}],
+                },
             )
         )["profile_id"]
         for place in range(2)

@@ -79,6 +79,7 @@ def test_every_consumer_can_read_whatever_its_rule_lets_through(day: World) -> N
 def _batch(event: dict[str, Any]) -> dict[str, Any]:
     record = {
         "messageId": "1", "receiptHandle": "1", "body": json.dumps(event), "attributes": {}, "messageAttributes": {},
-        "md5OfBody": "", "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:eu-west-1:1:q", "awsRegion": "eu-west-1",
+        "md5OfBody": "", "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:1:q", "awsRegion": "eu-west-1",
     }  # fmt: skip
     return {"Records": [record]}
