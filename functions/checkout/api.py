@@ -1,6 +1,7 @@
 """The door of checkout: place, show, list, cancel and fulfil orders."""
 
 from typing import Annotated
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
@@ -36,11 +37,13 @@ def place_order(body: PlaceOrder) -> Response[OrderView]:
     summary="An order",
     operation_id="getOrder",
     tags=["checkout"],
-    responses=door.problem_responses(401, 404),
+    responses=door.problem_responses(401, 403, 404),
 )
 def get_order(order_id: OrderId) -> Response[OrderView]:
     """By id or by number as a person would type it. For its owner and for staff with `orders:read`."""
     caller = door.caller(app)
+    if caller.serves:
+        caller.need("orders:read")
     order = table.read(_id(order_id))
     if order is None or not offers.may_see(caller, order, "orders:read"):
         raise problems.not_found("order")
@@ -75,6 +78,8 @@ def list_my_orders(limit: Limit = 20, cursor: Cursor = None) -> Response[OrderLi
 def cancel_order(order_id: OrderId) -> Response[OrderView]:
     """Until it is fulfilled. Stock and lines go back, and what was captured is refunded."""
     caller = door.caller(app)
+    if caller.serves:
+        caller.need("orders:write")
     request = door.idempotent(app, caller, None)
     order, replayed = endings.cancel(caller, _id(order_id), request)
     return door.answer(OrderView.of(order), replayed=replayed)
@@ -98,7 +103,7 @@ def fulfil_order(order_id: OrderId) -> Response[OrderView]:
 
 def _id(text: str) -> str:
     """The order id somebody typed. 404 for what can never be one."""
-    order_id = ids.read_order_id(text)
+    order_id = ids.read_order_id(unquote(text))
     if order_id is None:
         raise problems.not_found("order")
     return order_id

@@ -16,7 +16,7 @@ from checkout import offers, table
 from checkout import order as rules
 from checkout.order import Order
 from checkout.seen import Levels
-from checkout.table import CHUNK, Held
+from checkout.table import Held
 from commerce import baskets, problems, writes
 from commerce.holds import Shortage
 from commerce.requests import Request
@@ -27,7 +27,7 @@ _RACES = 10
 
 def is_big(order: Mapping[str, Any]) -> bool:
     """Whether one transaction cannot change all its stock levels."""
-    return len(rules.holds_of(order)) > CHUNK
+    return len(rules.holds_of(order)) > table.CHUNK
 
 
 def place(order: Order, seen: Levels, basket: Mapping[str, Any], request: Request) -> Order:
@@ -82,7 +82,7 @@ def _take_rest(order: Order, held: Held, basket: Mapping[str, Any] | None, seen:
     every = rules.holds_of(order)
     overtaken = 0
     while overtaken < _RACES:
-        some = every[held.count : held.count + CHUNK]
+        some = every[held.count : held.count + table.CHUNK]
         try:
             if some:
                 held = table.take_some(held, some, seen)
@@ -122,5 +122,5 @@ def _as_it_is(order_id: str) -> tuple[Order, Held]:
 def _give_all(order: Order, held: Held) -> Held:
     every = rules.holds_of(order)
     while held.count:
-        held = table.give_some(held, every[max(0, held.count - CHUNK) : held.count])
+        held = table.give_some(held, every[max(0, held.count - table.CHUNK) : held.count])
     return held

@@ -63,6 +63,7 @@ class Terms:
 
 def draft(
     basket: Mapping[str, Any],
+    dots: dict[str, Any],
     priced: list[PricedLine],
     totals: Totals,
     holds: Iterable[Hold],
@@ -70,7 +71,7 @@ def draft(
     terms: Terms,
     sourcing: dict[str, Any],
 ) -> Order:
-    """The order item of a basket, as it is at the moment of placing."""
+    """The order item for these dots of a basket, as it is at the moment of placing."""
     customer_id = basket.get("owner")
     order: Order = {
         "pk": f"O#{terms.order_id}",
@@ -93,7 +94,7 @@ def draft(
     helper = terms.placed_by if terms.placed_by != order["owner"] else None
     optional = {"customer_id": customer_id, "contact": terms.contact, "location_id": terms.location_id}
     optional |= {"placed_by": helper}
-    return order | totals.as_map() | pack_dots(baskets.ordered_dots(basket)) | {k: v for k, v in optional.items() if v}
+    return order | totals.as_map() | pack_dots(dots) | {k: v for k, v in optional.items() if v}
 
 
 def order_lines(priced: Iterable[PricedLine], holds: Iterable[Hold]) -> list[dict[str, Any]]:

@@ -44,8 +44,10 @@ def place(caller: Principal, wanted: PlaceOrder, request: Request) -> Placed:
     if marker:
         return _again(request.same(marker))
     basket = _orderable(caller, found, wanted.basket_version)
+    # What is ordered is fixed here: what others add from now on stays in the basket, whatever is tried again.
+    dots = baskets.ordered_dots(basket)
     for _ in range(_ATTEMPTS):
-        order, levels = _draft(caller, basket, wanted)
+        order, levels = _draft(caller, basket, dots, wanted)
         try:
             if chunks.is_big(order):
                 return Placed(chunks.place(order, levels, basket, request))
@@ -55,7 +57,7 @@ def place(caller: Principal, wanted: PlaceOrder, request: Request) -> Placed:
             if done := refused.first(requests.AlreadyDone):
                 return _again(request.same(done.marker))
             if changed := refused.first(baskets.BasketChanged):
-                if not offers.still_there(rules.dots_of(order), changed.basket):
+                if not offers.still_there(dots, changed.basket):
                     raise offers.changed(changed.basket) from None
                 basket = _orderable(caller, changed.basket, wanted.basket_version)
             elif not refused.all(Shortage) and not refused.all(table.OrderIdTaken):
@@ -86,10 +88,12 @@ def _orderable(caller: Principal, basket: Mapping[str, Any] | None, version: int
     return basket
 
 
-def _draft(caller: Principal, basket: Mapping[str, Any], wanted: PlaceOrder) -> tuple[Order, Levels]:
+def _draft(
+    caller: Principal, basket: Mapping[str, Any], dots: dict[str, Any], wanted: PlaceOrder
+) -> tuple[Order, Levels]:
     """The order as it could be placed this moment and the levels that says, or the problem why it cannot."""
     market = markets.get(basket["market"])
-    quantities = baskets.quantities(baskets.ordered_dots(basket))
+    quantities = baskets.quantities(dots)
     fulfilment = _fulfilment(caller, wanted, market)
     place = fulfilment.get("location_id")
     able = seen.reachable(fulfilment, market, basket["channel"])
@@ -107,7 +111,7 @@ def _draft(caller: Principal, basket: Mapping[str, Any], wanted: PlaceOrder) -> 
         contact=without_none(wanted.contact.model_dump()) if wanted.contact else None,
         location_id=place or caller.location_id,
     )
-    order = rules.draft(basket, lines, totals, levels.holds(planned.shares), market, terms, planned.decision())
+    order = rules.draft(basket, dots, lines, totals, levels.holds(planned.shares), market, terms, planned.decision())
     if problem := rules.refuse_size(order):
         raise problem
     return order, levels

@@ -131,7 +131,7 @@ def alternatives(
 ) -> list[dict[str, Any]]:
     """What could be done instead: other stores with everything, delivery, a split, or fewer pieces.
 
-    `around` are all places that serve any fulfilment, nearest first; `asked_at` is the store that was asked for.
+    `around` are all places that serve any fulfilment, nearest first; `asked_at` is the place that was asked for.
     """
     ways: list[dict[str, Any]] = []
     for place in around:
@@ -140,9 +140,11 @@ def alternatives(
             ways.append({"kind": "pickup", "location_id": place.id, "name": place.name} | distance)
     senders = [place for place in around if "delivery" in place.serves]
     if kind == "delivery":
+        senders = [place for place in senders if asked_at in (None, place.id)]
         have = {sku: min(quantity, _total(sku, senders, stock)) for sku, quantity in wanted.items()}
     else:
-        have = {sku: min(quantity, stock.get((sku, asked_at or ""), 0)) for sku, quantity in wanted.items()}
+        asked = [place for place in around if place.id == asked_at and kind in place.serves]
+        have = {sku: min(quantity, _total(sku, asked, stock)) for sku, quantity in wanted.items()}
         rest = {sku: quantity - have[sku] for sku, quantity in wanted.items() if quantity > have[sku]}
         if senders and not shortages(wanted, senders, stock):
             ways.append({"kind": "delivery"})

@@ -45,12 +45,12 @@ class AddressBody(Body):
     def _as_we_spell_it(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        spelled = {key: value for key, value in given.items() if key not in _SPELLINGS and key != "house_number"}
+        spelled = {key: value for key, value in given.items() if key not in _SPELLINGS}
         for theirs, ours in _SPELLINGS.items():
             if theirs in given:
                 spelled.setdefault(ours, given[theirs])
-        if "house_number" in given:
-            spelled["line1"] = f"{spelled.get('line1', '')} {given['house_number']}"
+        if isinstance(given.get("house_number"), str | int) and isinstance(spelled.get("line1"), str):
+            spelled["line1"] += f" {spelled.pop('house_number')}"
         return spelled
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.world import Response, World
-from tests.world.calls import Call
+from tests.world.calls import Call, current
 
 WAREHOUSE, STORE, OTHER_STORE = "nl-warehouse", "ams-kalverstraat", "utr-oudegracht"
 ADDRESS = {"line1": "Kalverstraat 1", "postal_code": "1012 NX", "city": "Amsterdam"}
@@ -98,9 +98,13 @@ class Shop:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """The environment of the checkout functions, to use the product's own code."""
+        """The environment of the checkout functions, to use the product's own code; no invocation is charged for it."""
+        running = current.set(None)
         with self.world.runtime.function_environment(self.world.template.functions["CheckoutApi"]):
-            yield
+            try:
+                yield
+            finally:
+                current.reset(running)
 
     # ------------------------------------------------------------------------------------------------- acting
 
