@@ -50,8 +50,8 @@ class Stripe:
     """A Stripe test account without sockets, threads or a clock of its own.
 
     Args:
-        secret_key: ``sk_test_..``; Bearer or Basic. ``pk_test_..`` with the same ending may read and confirm a
-            PaymentIntent when it shows its client secret, as a browser would.
+        secret_key: ``sk_test_..``; Bearer or Basic. Without it, whoever shows the client secret of a PaymentIntent
+            may read and confirm that one, as a browser does with the (public) publishable key.
         webhook_secrets: ``whsec_..``; a delivery to ``webhook_url`` carries one ``v1`` signature for each.
         clock: epoch seconds.
         ids: a fresh token of letters and digits a call (``wire.random_ids``); the only source of randomness.
@@ -194,14 +194,14 @@ class Stripe:
         key = bearer_key(request.headers)
         if key == self._secret_key:
             return
-        if not key:
-            raise StripeError("You did not provide an API key.", status=401)
         browser = re.fullmatch(f"/v1/payment_intents/{ID}(/confirm)?", request.path)
-        if browser and key == self._secret_key.replace("sk_", "pk_", 1):
+        if browser and "client_secret" in params and not (key or "").startswith("sk_"):
             intent = self.account.get("payment_intent", browser[1], "intent")
             if params.pop("client_secret", None) == intent["client_secret"]:
                 return
             raise StripeError("The client_secret provided does not match.", status=401)
+        if not key:
+            raise StripeError("You did not provide an API key.", status=401)
         raise StripeError(f"Invalid API Key provided: {key[:8]}***", status=401)
 
     def _replay(self, key: str, request: Request) -> Reply | None:
