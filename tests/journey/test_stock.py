@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from stock import counting
+from stock import counting, orders
 from tests.journey.stock_shop import (
     AMS,
     HUB,
@@ -157,6 +157,14 @@ def test_a_repeated_request_books_once_and_answers_the_same(shop: World) -> None
     assert figures(shop) == (8, 0, 8)
 
 
+def test_a_repeat_is_recognised_although_the_goods_are_gone_now(shop: World) -> None:
+    # GIVEN a transfer of everything, whose answer was lost
+    first = move(shop, "transfer", 10, key="all", to_location_id=AMS)
+    # WHEN it is sent again THEN it is the first answer, not a shortage
+    again = move(shop, "transfer", 10, key="all", to_location_id=AMS)
+    assert (again.status, again.json) == (201, first.json)
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -287,9 +295,10 @@ def test_an_order_cancelled_before_payment_released_its_stock_by_itself(shop: Wo
     assert figures(shop) == (10, 3, 7)
 
 
-def test_a_big_order_is_settled_in_portions_each_once(shop: World) -> None:
-    # GIVEN an order over 46 articles: two portions
-    skus = [f"BIG-{number:03d}" for number in range(46)]
+def test_a_big_order_is_settled_in_portions_each_once(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN an order of three portions
+    monkeypatch.setattr(orders, "LEVELS_AT_ONCE", 4)
+    skus = [f"BIG-{number:03d}" for number in range(10)]
     articles(shop, skus, 1)
     lines = [hold(shop, 1, "ORDER1", sku=sku) for sku in skus]
     # WHEN it is paid, cancelled, and both are told again

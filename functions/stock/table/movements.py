@@ -50,9 +50,12 @@ def book(asked: Asked, request: requests.Request) -> dict[str, Any]:
             changes = movements.plan(asked, here, there)
         except NotEnough:
             # Base level and parts are not read in one moment: goods on their way between them are looked for twice.
-            if attempt or not any(level.get("shards") for level in here):
-                raise
-            continue
+            if attempt == 0 and any(level.get("shards") for level in here):
+                continue
+            # The goods may be missing because this very request took them, and its answer was lost.
+            if marker := reads.get("STOCK", (request.pk, "-")):
+                raise requests.AlreadyDone(marker) from None
+            raise
         movement = movements.booked(asked, here, changes)
         answer = movement | {"level": movements.left_behind(asked.location_id, here, changes)}
         try:
