@@ -20,7 +20,7 @@ def handle(message: events.Envelope) -> None:
                 claiming.belongs_to(said.profile_id, said.customer_id)
         case "profile.merged":
             merge = events.ProfileMerged.model_validate(message.data)
-            owners.alias(merge.absorbed_id, merge.survivor_id, merge.merge_id)
+            owners.alias(merge.absorbed_id, merge.merge_id, merge.survivor_id)
         case "profile.unmerged":
             undone = events.ProfileUnmerged.model_validate(message.data)
-            owners.unalias(undone.absorbed_id, undone.merge_id)
+            owners.alias(undone.absorbed_id, undone.merge_id, None)

@@ -49,7 +49,7 @@ def floating(person: str, channel: str, market: str, *, themselves: bool = False
             return found
         item = _fresh(channel, market) | {"owner": owner, "customer_id": owner, "took": {}}
         entry = {"pk": f"OWNER#{owner}", "sk": "-", "basket_id": item["basket_id"]}
-        free = "attribute_not_exists(pk) OR attribute_exists(alias_of)"
+        free = "attribute_not_exists(pk) OR attribute_exists(because)"
         try:
             writes.commit(writes.put("BASKET", entry, when=free), writes.put("BASKET", item))
         except writes.Refused:
@@ -59,51 +59,54 @@ def floating(person: str, channel: str, market: str, *, themselves: bool = False
 
 def owner_of(person: str, *, themselves: bool = False) -> tuple[str, str | None]:
     """Who owns the floating basket of this person, and its id if there is one yet. Follows other profiles' ids."""
-    for _ in range(8):
+    been = set()
+    while True:
         found = reads.get("BASKET", (f"OWNER#{person}", "-"))
-        if found is None or "basket_id" in found:
-            return person, found["basket_id"] if found else None
-        if themselves:
+        if found and "basket_id" in found:
+            return person, found["basket_id"]
+        been.add(person)
+        leads_to = found.get("alias_of") if found else None
+        if themselves or leads_to is None or leads_to in been:
             return person, None
-        person = found["alias_of"]
-    raise RuntimeError(f"aliases of {person} go round in circles")
+        person = leads_to
 
 
-def alias(profile_id: str, person: str, because: str) -> bool:
-    """Staff who ask for this profile's basket get that person's, unless the profile has one of its own: then False."""
-    try:
-        writes.commit(
-            writes.put(
-                "BASKET",
-                {"pk": f"OWNER#{profile_id}", "sk": "-", "alias_of": person, "because": because},
-                when="attribute_not_exists(pk) OR attribute_exists(alias_of)",
-            )
-        )
-    except writes.Refused:
-        return False
-    return True
+def alias(profile_id: str, because: str, person: str | None) -> bool:
+    """Staff who ask for this profile's basket get that person's, because of one fact; None takes the fact back.
+
+    Facts come in any order and more than once, so one that was taken back stays so. False if the profile has a basket
+    of its own: then nothing is changed.
+    """
+    pk = f"OWNER#{profile_id}"
+    while True:
+        found = reads.get("BASKET", (pk, "-"))
+        if found and "basket_id" in found:
+            return False
+        facts: dict[str, str] = dict(found["because"]) if found else {}
+        if because in facts and facts[because] in ("", person):
+            return True
+        facts[because] = person or ""
+        holding = [each for each in facts.values() if each]
+        item: Item = {"pk": pk, "sk": "-", "because": facts, "alias_of": holding[-1] if holding else None}
+        item["version"] = found["version"] + 1 if found else 1
+        unchanged = "#v = :version" if found else "attribute_not_exists(pk)"
+        named: dict[str, Any] = {"names": {"#v": "version"}, "values": {":version": found["version"]}} if found else {}
+        with contextlib.suppress(writes.Refused):
+            writes.commit(writes.put("BASKET", item, when=unchanged, **named))
+            return True
 
 
-def unalias(profile_id: str, because: str) -> None:
-    """The profile stands for itself again, if it was `because` of this that it did not."""
-    with contextlib.suppress(writes.Refused):
-        writes.commit(
-            writes.delete(
-                "BASKET", (f"OWNER#{profile_id}", "-"), when="because = :because", values={":because": because}
-            )
-        )
-
-
-def hand_over(profile_id: str, basket_id: str, person: str) -> None:
+def hand_over(profile_id: str, basket_id: str, because: str, person: str) -> None:
     """The profile's own basket was merged into that person's: from now on the profile's id leads there."""
     with contextlib.suppress(writes.Refused):
         writes.commit(
-            writes.update(
+            writes.put(
                 "BASKET",
-                (f"OWNER#{profile_id}", "-"),
-                set="alias_of = :person",
-                remove="basket_id",
+                {
+                    "pk": f"OWNER#{profile_id}", "sk": "-", "because": {because: person}, "alias_of": person,
+                    "version": 1,
+                },
                 when="basket_id = :basket",
-                values={":person": person, ":basket": basket_id},
+                values={":basket": basket_id},
             )
-        )
+        )  # fmt: skip

@@ -199,6 +199,9 @@ def _log(parts: Parts, at: Opened, edit: Edit, idle: Mapping[str, int]) -> None:
         archived = at.item.get("archived")
         parts.when.append("archived = :was_archived" if archived else "attribute_not_exists(archived)")
         parts.values |= {":was_archived": archived} if archived else {}
+        if not at.read:
+            parts.when.append("size(seen) < :logs")
+            parts.values[":logs"] = MOST_LOGS
     for place, (writer, seq) in enumerate(idle.items()):
         parts.names[f"#i{place}"], parts.values[f":i{place}"] = writer, seq
         parts.when.append(f"seen.#i{place} = :i{place}")
