@@ -24,4 +24,7 @@ def failure(what: str, error: BaseException, **members: Any) -> None:
     while step is not None and step.tb_next is not None:
         step = step.tb_next
     where = f"{os.path.basename(step.tb_frame.f_code.co_filename)}:{step.tb_lineno}" if step else None
-    logger().error(what, extra={"error": type(error).__name__, "where": where} | members)
+    # An AWS error says what by its code, which quotes nothing.
+    code = getattr(error, "response", {}).get("Error", {}).get("Code")
+    kind = f"{type(error).__name__}:{code}" if code else type(error).__name__
+    logger().error(what, extra={"error": kind, "where": where} | members)
