@@ -135,7 +135,7 @@ def commit(*fragments: Write | Iterable[Write], read_back: bool = False) -> dict
     `read_back` (one Update only) returns the item as it is after the write, in the same request.
     Raises `Refused` when conditions failed and `problems.Problem` 503 when contention outlasted the retries.
     """
-    writes = [write for each in fragments for write in ([each] if isinstance(each, Write) else each)]
+    writes = _once_an_item(write for each in fragments for write in ([each] if isinstance(each, Write) else each))
     if len(writes) > MAX_WRITES:
         raise ValueError(f"{len(writes)} writes do not fit one transaction")
     for attempt in range(_ATTEMPTS):
@@ -152,6 +152,20 @@ def commit(*fragments: Write | Iterable[Write], read_back: bool = False) -> dict
             if causes:
                 raise Refused(causes) from error
     raise problems.busy()
+
+
+def _once_an_item(writes: Iterable[Write]) -> list[Write]:
+    """DynamoDB takes one action an item. The same check asked for twice is one check; anything else is a mistake here,
+    and engines that would let it pass must not hide it.
+    """
+    found: dict[tuple[str, str], Write] = {}
+    for write in writes:
+        key = write.request.get("Key") or {name: write.request["Item"][name] for name in ("pk", "sk")}
+        item = (write.request["TableName"], str(key))
+        first = found.setdefault(item, write)
+        if first is not write and not (first.action == "ConditionCheck" and first.request == write.request):
+            raise ValueError(f"two writes of one item: {item}")
+    return list(found.values())
 
 
 def _send_one(write: Write, read_back: bool) -> dict[str, Any] | None:
