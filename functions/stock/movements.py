@@ -78,3 +78,8 @@ def derived_id(at: datetime, *cause: str) -> str:
     """The id of a movement that follows from something else: the same cause gives the same id, sorted by its time."""
     digest = hashlib.sha256("\n".join(cause).encode()).digest()
     return ids.uuid7(int(at.timestamp() * 1000), digest[:10])
+
+
+def as_text(at: datetime) -> str:
+    """A UTC moment as items keep it: `2026-11-21T10:00:00.000Z`."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

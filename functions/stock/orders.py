@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from commerce import clock, events, holds
+from commerce import events, holds
 from commerce.holds import Hold
-from stock.movements import derived_id
+from stock.movements import as_text, derived_id
 
 LEVELS_AT_ONCE = 45
 """A level and its movement are two writes; with one check they fit a transaction of 100."""
@@ -57,7 +57,7 @@ class Slot:
             "quantity": quantity,
             "order_id": self.order_id,
             "reference": self.order_number,
-            "at": clock.iso(at),
+            "at": as_text(at),
         }
 
 
@@ -69,7 +69,7 @@ def slots(order: events.OrderPaid | events.OrderCancelled) -> list[Slot]:
     if not order.paid_at:
         raise ValueError("an order without paid_at sold nothing")
     wanted = holds.together(Hold(line.sku, line.location_id, line.quantity, line.shard) for line in order.lines)
-    return [Slot(hold, order.order_id, order.order_number, clock.parse(order.paid_at)) for hold in wanted]
+    return [Slot(hold, order.order_id, order.order_number, datetime.fromisoformat(order.paid_at)) for hold in wanted]
 
 
 def chunks(all_slots: Sequence[Slot]) -> Iterator[Sequence[Slot]]:

@@ -10,6 +10,7 @@ def step(pk: str) -> None:
     """Do the next step of a job. Done already, or somebody else was faster: nothing happens."""
     job = jobs.read(pk.removeprefix("JOB#"))
     if job is None or job["state"] != "running":
+        log.outcome("step", job=job and job["job"], over=True)
         return
     events.Cause.correlation_id, events.Cause.causation_id = job.get("correlation") or ids.new(), ""
     try:

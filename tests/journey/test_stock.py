@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 
 from stock import counting, orders
+from tests.journey.checkout_shop import Shop
 from tests.journey.stock_shop import (
     AMS,
     HUB,
@@ -554,3 +555,50 @@ def test_what_operations_cost(shop: World) -> None:
     shop.settle()
     sold = [call for call in shop.calls[start:] if call.function == "StockOnEvent"]
     assert [(call.operation, call.write_units) for call in sold] == [("TransactWriteItems", 8.0)]
+
+
+# ------------------------------------------------------------------------------------------- together with checkout
+
+
+def test_a_till_sale_names_the_order_that_was_just_placed_on_the_web(world: World) -> None:
+    # GIVEN the last two tees in the store, ordered for pickup
+    shop = Shop(world)
+    shop.product("TEE")
+    shop.stock("TEE", 2, AMS)
+    pickup = {"kind": "pickup", "location_id": AMS}
+    first = shop.place(shop.basket({"TEE": 1}), key="first", fulfilment=pickup).json
+    world.advance(5)
+    second = shop.place(shop.basket({"TEE": 1}), key="second", fulfilment=pickup).json
+    # WHEN the till sells one of them all the same
+    move(world, "sale", 1, key="till", at=AMS)
+    world.settle()
+    # THEN the newest order is at risk
+    (told,) = world.events("stock.oversold")
+    assert (told["data"]["missing"], told["data"]["orders"]) == (1, [second["order_id"]])
+    # AND once that one is gone, nothing is missing any more
+    shop.cancel(second["order_id"], world.token("staff"))
+    assert figures(world, at=AMS) == (1, 1, 0)
+    assert [name for name in levels(world, at=AMS)[0] if name.startswith("h:")] == [f"h:{first['order_id']}"]
+
+
+def test_orders_are_taken_from_the_parts_of_a_hot_level_and_sold_there(world: World) -> None:
+    # GIVEN a hot level in four parts
+    shop = Shop(world)
+    shop.sells(TEE=8)
+    world.call("PUT", "/stock/TEE/shards", world.token("staff"), json={"location_id": HUB, "shards": 4})
+    # WHEN six pieces are ordered, one after the other, and one more than there is
+    placed = [shop.place(shop.basket({"TEE": 1}), key=f"order-{number}") for number in range(6)]
+    too_many = shop.place(shop.basket({"TEE": 3}), key="too-many")
+    # THEN parts add up, and nothing is sold twice
+    assert [answer.status for answer in placed] == [201] * 6
+    assert (too_many.status, too_many.json["shortages"][0]["available"]) == (409, 2)
+    assert figures(world) == (8, 6, 2)
+    assert max(level["reserved"] for level in levels(world)) == 2
+    # AND an order for what is left comes from two parts at once if it must
+    assert shop.place(shop.basket({"TEE": 2}), key="rest").status == 201
+    assert figures(world) == (8, 8, 0)
+    # AND a paid one leaves its part
+    order = placed[0].json
+    shop.captured(order["order_id"], 1000)
+    world.settle()
+    assert figures(world) == (7, 7, 0)

@@ -32,19 +32,22 @@ def start(
     parts: list[dict[str, int]],
     request: requests.Request,
 ) -> Job:
-    """Store a count; the worker goes on from there. Raises `requests.AlreadyDone` for a repeat."""
+    """Store a count; the worker goes on from there. Raises `requests.AlreadyDone` for a repeat.
+
+    Parts first, one by one: together they may be more than one item's partition takes at once. Nobody sees them
+    before the job is there; those of a repeat, or of a call that died, are dropped after 30 days.
+    """
     job = jobs.new(
         "count", _job_id(count_id), count_id=count_id, location_id=location_id, by=by, reference=reference,
         at=clock.iso(), total=sum(map(len, parts)), parts=len(parts), next=0, done=0, changed=0, surplus=0, missing=0,
         failures=0, failed=[],
     )  # fmt: skip
     kept = clock.epoch_after(_KEPT_S)
-    stored = [
-        writes.put("STOCK", {"pk": job["pk"], "sk": f"PART#{place:04d}", "counts": counts, "ttl": kept})
-        for place, counts in enumerate(parts)
-    ]
+    for place, counts in enumerate(parts):
+        part = {"pk": job["pk"], "sk": f"PART#{place:04d}", "counts": counts, "ttl": kept}
+        writes.commit(writes.put("STOCK", part))
     try:
-        writes.commit(requests.done("STOCK", request, answer=_first_answer(job)), writes.put("STOCK", job), stored)
+        writes.commit(requests.done("STOCK", request, answer=_first_answer(job)), writes.put("STOCK", job))
     except writes.Refused as refused:
         if done := refused.first(requests.AlreadyDone):
             raise done from None
