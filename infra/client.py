@@ -10,7 +10,6 @@ import json
 import time
 import uuid
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import urllib3
@@ -89,10 +88,12 @@ class Api:
         return self.ask("PUT", path, body)
 
 
-def running_platform(path: str | Path = ".mandje/platform.json") -> dict[str, Any]:
+def running_platform() -> dict[str, Any]:
     """What `make up` wrote. Raises `Sorry` if nothing runs here."""
+    from infra.local import laptop
+
     try:
-        platform: dict[str, Any] = json.loads(Path(path).read_text())
+        platform: dict[str, Any] = json.loads(laptop.PLATFORM.read_text())
     except FileNotFoundError:
         raise Sorry("nothing is running here: start the platform with `make up` first.") from None
     try:

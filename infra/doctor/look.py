@@ -6,7 +6,6 @@ The only Scan in this repository: an operator's tool, never on a request path.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,6 +14,7 @@ import urllib3
 from commerce.items import from_item
 from infra.client import emulator, running_platform
 from infra.doctor.findings import Item
+from infra.local import laptop
 
 Tables = dict[str, list[Item]]
 TABLES = (
@@ -30,8 +30,7 @@ def at_platform() -> tuple[Tables, dict[str, Any], list[str] | None]:
         name: json.loads(urllib3.request("GET", f"{provider['url']}/_test/books", timeout=10).data)
         for name, provider in platform["providers"].items()
     }
-    log = Path(".mandje/logs/functions.log")
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else None
+    lines = (laptop.LOGS / "cloud.log").read_text(errors="replace").splitlines()
     return {name: _scan(client, platform["tables"][name]) for name in TABLES}, books, lines
 
 

@@ -44,7 +44,7 @@ def take_down(found: Run, steps: Steps) -> None:
             with steps(f"stop {process.name}") as step:
                 graceful = stop(process, SECONDS_TO_SAVE)
                 step.note = _note(found, process, graceful)
-    shutil.rmtree(laptop.HOME / "tmp", ignore_errors=True)
+    shutil.rmtree(laptop.TEMPORARY, ignore_errors=True)
     for path in (laptop.PLATFORM, laptop.ENVIRONMENT, laptop.RUN):
         path.unlink(missing_ok=True)
 

@@ -21,12 +21,15 @@ from infra.local.processes import Process
 from infra.say import Sorry, Steps
 
 HOME = sam.ROOT / ".mandje"
-RUN = HOME / "run.json"
-PLATFORM = HOME / "platform.json"
-ENVIRONMENT = HOME / "env"
-STATE = HOME / "state"
-LOGS = HOME / "logs"
 CLOUD_PYTHON = HOME / "ministack" / "bin" / "python"
+# What belongs to one run. Elsewhere (MANDJE_RUN) for a second platform beside the developer's own, as tests start.
+HERE = Path(os.environ.get("MANDJE_RUN") or HOME)
+RUN = HERE / "run.json"
+PLATFORM = HERE / "platform.json"
+ENVIRONMENT = HERE / "env"
+STATE = HERE / "state"
+LOGS = HERE / "logs"
+TEMPORARY = HERE / "tmp"
 
 REGION = "eu-west-1"
 STACK = "mandje"
@@ -96,8 +99,8 @@ class Run:
 @contextmanager
 def exclusive() -> Iterator[None]:
     """One `up`, `down` or redeploy at a time."""
-    HOME.mkdir(exist_ok=True)
-    with (HOME / "lock").open("w") as lock:
+    HERE.mkdir(parents=True, exist_ok=True)
+    with (HERE / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

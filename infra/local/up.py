@@ -22,7 +22,7 @@ from infra import template as templates
 from infra.deploy import Deployed
 from infra.local import laptop
 from infra.local.down import take_down
-from infra.local.laptop import CLOUD_PYTHON, HOME, LOGS, STATE, Ports, Run
+from infra.local.laptop import CLOUD_PYTHON, LOGS, STATE, TEMPORARY, Ports, Run
 from infra.local.processes import Process, port_is_free, start, wait_until
 from infra.say import Sorry, Steps, bold, dim, green
 
@@ -200,9 +200,8 @@ def _launch(run: Run, name: str, command: list[str], **variables: str) -> Proces
 
 
 def _start_cloud(run: Run) -> Process:
-    temporary = HOME / "tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    shutil.rmtree(TEMPORARY, ignore_errors=True)
+    TEMPORARY.mkdir(parents=True)
     variables = {
         "BIND_HOST": "127.0.0.1",  # the default is every interface of the machine
         "GATEWAY_PORT": str(run.ports.ministack),
@@ -211,7 +210,7 @@ def _start_cloud(run: Run) -> Process:
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": "unix:///nonexistent",  # nothing here needs Docker; do not look for containers
         "LAMBDA_WARM_TTL_SECONDS": "60",  # workers of a burst; the first one of a function stays
-        "TMPDIR": str(temporary),
+        "TMPDIR": str(TEMPORARY),
         "PYTHONUNBUFFERED": "1",
     }
     if run.keep:

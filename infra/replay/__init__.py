@@ -17,6 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from infra.client import running_platform
+from infra.local import laptop
 from infra.replay import transactions
 from infra.replay.run import Journal, Replay, Sold
 from infra.say import Sorry, bold, green
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         day = transactions.only(day, args.limit)
     platform = running_platform()
     installed = hashlib.sha256(str(platform.get("started_at", platform["api_url"])).encode()).hexdigest()[:8]
-    path = Path(".mandje/replay") / f"{args.file.stem}-{fingerprint[:8]}-{installed}.jsonl"
+    path = laptop.HERE / "replay" / f"{args.file.stem}-{fingerprint[:8]}-{installed}.jsonl"
     if args.again:
         path.unlink(missing_ok=True)
     journal = Journal(path)
