@@ -19,7 +19,7 @@ help: ## this list
 
 # ------------------------------------------------------------------------------------------------- the platform
 
-.PHONY: up down status demo replay invoke bench
+.PHONY: up down status logs demo replay invoke bench
 up: .env-dev .env-ministack ## the whole platform on this machine  [KEEP=1 PORT=8787 MINISTACK_PORT= STRIPE_PORT= MOLLIE_PORT= ISSUER_PORT=]
 	@$(MANDJE) up $(call flag,KEEP,keep) $(call option,PORT,port) $(call option,MINISTACK_PORT,ministack-port) \
 		$(call option,STRIPE_PORT,stripe-port) $(call option,MOLLIE_PORT,mollie-port) $(call option,ISSUER_PORT,issuer-port) $(ARGS)
@@ -29,6 +29,9 @@ down: .env-dev ## stop it
 
 status: .env-dev ## what runs where
 	@$(MANDJE) status $(ARGS) || test $$? -eq 3
+
+logs: .env-dev ## what the functions logged  [SERVICE=checkout ARGS=--follow]
+	@$(MANDJE) logs $(SERVICE) $(ARGS)
 
 demo: .env-dev ## a shopper's day told against the running platform
 	@$(MANDJE) demo $(ARGS)

@@ -23,6 +23,7 @@ WORDS = {
     "up": ("infra.local.up", "start the whole platform on this machine"),
     "down": ("infra.local.down", "stop the platform on this machine"),
     "status": ("infra.local.status", "what runs where"),
+    "logs": ("infra.local.logs", "what the functions logged"),
     "seed": ("infra.local.seed", "put the demo retailer into the running platform"),
     "demo": ("infra.demo", "tell a shopper's day against the running platform"),
     "replay": ("infra.replay", "run a real transaction file through the running platform"),

@@ -180,7 +180,7 @@ def _start(run: Run, steps: Steps, *, seed: bool) -> dict[str, Any]:
         **laptop.describe(ports, deployed),
     }
     with steps("warm functions") as step:
-        step.note = f"{_warm(ports, described)} warm"
+        step.note = f"{_warm(ports, described)} functions"
     if seed and find_spec("infra.local.seed"):
         with steps("demo shop") as step:
             step.note = _seed(described)
@@ -286,13 +286,12 @@ def _warm(ports: Ports, described: dict[str, Any]) -> int:
         "methodArn": "arn:aws:execute-api:eu-west-1:000000000000:local/v1/GET/",
     }
 
-    def invoke(logical: str) -> bool:
-        answer = client.invoke(FunctionName=described["functions"][logical]["name"], Payload=json.dumps(request))
-        answer["Payload"].read()
-        return "FunctionError" not in answer
+    def invoke(logical: str) -> None:
+        # The answer does not matter (nothing is behind this path); the process stays.
+        client.invoke(FunctionName=described["functions"][logical]["name"], Payload=json.dumps(request))
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        return sum(pool.map(invoke, sorted(doors)))
+        return len(list(pool.map(invoke, sorted(doors))))
 
 
 def _seed(described: dict[str, Any]) -> str:
