@@ -212,11 +212,11 @@ class _Explorer:
 
     def _differs(self, call: Call, perform: Perform) -> bool:
         """Whether the latest write changes what this read sees at all."""
-        tables = [each for each in eventual_tables(call.operation, call.params) if self.world.aws.written(each)]
+        tables = [each for each in eventual_tables(call.operation, call.params) if self.world.aws.store.written(each)]
         if not tables:
             return False
         now = perform().content
-        with self.world.aws.rewound(tables):
+        with self.world.aws.store.rewound(tables):
             return bool(perform().content != now)
 
     def _chosen(self, call: Call, kind: str) -> bool:

@@ -89,7 +89,7 @@ class Faults:
                 perform()
                 raise _no_answer(call)
             case "stale":
-                with self._aws.rewound(eventual_tables(call.operation, call.params)):
+                with self._aws.store.rewound(eventual_tables(call.operation, call.params)):
                     return perform()
             case "unreachable":
                 from commerce import web

@@ -2,7 +2,8 @@
 
 One lock around its stubber: bare moto reads, checks and writes without any, so it oversells under threads; with the
 lock every request is atomic, which is DynamoDB's contract. Transactions roll back to a copy of the items they touch
-instead of copying whole tables. Queries tell what they read before filters and projections, for the bill.
+instead of copying whole tables. Queries do not sort whole tables first, and tell what they read before filters and
+projections, for the bill.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def start() -> None:
     """Start moto for the rest of this process."""
     os.environ.update(ENVIRONMENT)
     mock_aws().start()
-    stub, query, scan = BotocoreStubber.__call__, Table.query, Table.scan
+    stub, query, scan, sorted_items = BotocoreStubber.__call__, Table.query, Table.scan, Table.all_items
 
     def locked(self: BotocoreStubber, event_name: str, request: Any, **kwargs: Any) -> Any:
         if not self.enabled:
@@ -63,11 +64,20 @@ def start() -> None:
         return found
 
     def noted_scan(self: Any, *args: Any, **kwargs: Any) -> Any:
-        looked_at[:] = _images(self.all_items())
-        return scan(self, *args, **kwargs)
+        Table.all_items = sorted_items  # a scan's pages need the order; a query sorts what it found by itself
+        try:
+            looked_at[:] = _images(self.all_items())
+            return scan(self, *args, **kwargs)
+        finally:
+            Table.all_items = raw_items
 
     BotocoreStubber.__call__ = locked
-    Table.query, Table.scan, Table.__deepcopy__ = noted_query, noted_scan, _light_copy
+    Table.query, Table.scan, Table.all_items, Table.__deepcopy__ = noted_query, noted_scan, raw_items, _light_copy
+
+
+def raw_items(self: Any) -> list[Any]:
+    """Every item of a table in the order of its first write."""
+    return [item for bucket in self.items.values() for item in (bucket.values() if self.range_key_attr else [bucket])]
 
 
 def _images(items: list[Any]) -> list[dict[str, Any]]:

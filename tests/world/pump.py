@@ -18,11 +18,11 @@ from uuid import UUID
 
 from infra.template_model import Schedule, Template
 
-from .aws import Change
 from .bus import Bus
 from .clock import Clock
 from .queues import LiveQueue, Message
 from .runtime import InvocationFailed
+from .store import Change
 from .streams import Entry, Shard, record, shard_of
 
 MAX_DELIVERIES = 20_000

@@ -13,11 +13,11 @@ from infra.intrinsics import REGION
 from infra.template_model import StreamMapping, Table
 
 from . import units
-from .aws import Change
 from .clock import Clock
 from .matching import matches_any
 from .queues import failed_items
 from .runtime import InvocationFailed
+from .store import Change
 
 RECORD_LIFE = 86_400
 RETRY_AFTER = 1.0

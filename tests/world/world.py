@@ -127,7 +127,8 @@ class World:
     def purge_expired(self) -> None:
         """Delete what is past its `ttl`: DynamoDB does so within about two days, never at a known moment."""
         for table in self.template.tables.values():
-            self.aws.expire(table, self.clock.now)
+            for change in self.aws.store.expire(table, self.clock.now):
+                self.pump.on_change(change)
 
     def deliver(self, copies: int = 0, shuffled: bool = False, delay: float = 0.0) -> None:
         """Make event delivery rougher from now on; see `pump.Delivery`."""
