@@ -9,7 +9,7 @@ from stock.table import counts
 from stock.views import CountsBody, CountView
 
 
-@app.post("/stock/counts", summary="Count many SKUs", tags=["stock"], operation_id="createCount",
+@app.post("/stock/counts", summary="Count many SKUs", tags=["stock"], operation_id="createCount", status_code=202,
           responses=door.problem_responses(400, 401, 403, 503))  # fmt: skip
 def create_count(body: CountsBody) -> Response[CountView]:
     """Up to 10,000 tags or SKUs of one location, stored at once and booked in the background; all tags of a SKU

@@ -13,7 +13,7 @@ from stock.table import movements
 from stock.views import MovementAnswer, MovementBody, MovementPage, MovementView, TransferBody
 
 
-@app.post("/stock/movements", summary="Book a movement", tags=["stock"], operation_id="postMovement",
+@app.post("/stock/movements", summary="Book a movement", tags=["stock"], operation_id="postMovement", status_code=201,
           responses=door.problem_responses(400, 401, 403, 409, 503))  # fmt: skip
 def post_movement(body: Annotated[MovementBody, Body(discriminator="kind")]) -> Response[MovementAnswer]:
     """Receipt, adjustment, count, transfer, or a till's sale. Counts and sales are facts and never refused."""
