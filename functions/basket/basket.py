@@ -61,15 +61,28 @@ class Opened:
 
     def name_here(self, name: str) -> str:
         """The stored name of the dot that this caller calls `name`."""
-        return name if self.through is None or "@" in name else baskets.moved_name(name, self.through)
+        if self.through is None or "|" not in name:
+            return name
+        own = f"@{baskets.tag(self.item['basket_id'])}|"
+        if own in name:
+            return name.replace(own, "|")
+        return name if "@" in name else baskets.moved_name(name, self.through)
+
+    def name_there(self, name: str) -> str:
+        """What this caller calls the dot stored as `name`.
+
+        At an old address the names known from there go on, so those of the basket it leads to are told apart.
+        """
+        if self.through is None or "|" not in name:
+            return name
+        came = f"@{self.through}|"
+        if came in name:
+            return name.replace(came, "|")
+        return name if "@" in name else baskets.moved_name(name, baskets.tag(self.item["basket_id"]))
 
     def writer_here(self, writer: str) -> str:
         """The stored name of a device's log: devices count per basket they talk to, also after it was merged."""
         return writer if self.through is None else f"{writer}@{self.through}"
-
-    def name_there(self, name: str) -> str:
-        """What this caller calls the dot stored as `name`."""
-        return name.replace(f"@{self.through}|", "|") if self.through else name
 
 
 @dataclass(frozen=True)
