@@ -2,8 +2,8 @@
 
 I1 stock adds up and is promised once - I2 ledger = providers' books - I3 captured money has exactly one purpose -
 I4 order numbers and sums - I5 baskets are what their dots say - I6 nothing is stuck - I7 items and bus agree -
-I12 nothing personal in logs. I8 (replaying the bus), I9 (merge and unmerge), I10 (erasure) and I11 (access) are
-acted out by the tests.
+I9 people are what their merges say - I10 erased is erased - I12 nothing personal in logs. I8 (replaying the bus),
+I11 (access) and the stories behind I9 and I10 are acted out by the tests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 from commerce import clock
-from infra.doctor import basket, bus, money, order, privacy, stock
+from infra.doctor import basket, bus, money, order, privacy, profile, stock
 from infra.doctor.findings import Item, Patient, Violation
 
 __all__ = ["Violation", "add_arguments", "check", "run"]
@@ -30,6 +30,8 @@ CLAIMS = {
     "I5": "baskets are what their dots say",
     "I6": "nothing is stuck",
     "I7": "what items say was published, and nothing else",
+    "I9": "people are what their merges say",
+    "I10": "erased is erased",
     "I12": "no token, secret, address or card number in a log",
 }
 
@@ -53,6 +55,7 @@ def check(
     found += money.ledger_against_books(patient, books) if books else []
     found += money.every_capture_has_a_purpose(patient)
     found += [*order.numbers(patient), *order.sums(patient), *order.nothing_is_stuck(patient), *basket.check(patient)]
+    found += profile.check(patient)
     if bus_log is not None:
         found += [*bus.check(patient, bus_log), *bus.one_meaning_per_version(bus_log)]
     found += privacy.logs(logs) if logs is not None else []
