@@ -11,6 +11,7 @@ again (500 ms measured). `unchecked-hash` bytecode does not look at file times, 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import glob
 import hashlib
@@ -19,6 +20,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -33,6 +36,9 @@ INSTALLED_LAYERS = ("vendor", "crypto")
 
 # Services whose request models stay in botocore; the other 400 are 28 MB nobody here calls.
 BOTOCORE_SERVICES = {"dynamodb", "events", "kms", "lambda", "sqs", "ssm", "sts"}
+
+
+_KEPT_S = 3 * 86400
 
 
 @dataclass(frozen=True)
@@ -184,16 +190,27 @@ def _trim(packages: Path) -> None:
 def _cached(kind: str, name: str, digest: str, target: Target, fill: Callable[[Path], None]) -> Artefact:
     home = BUILD / target.name / name
     artefact = Artefact(kind, name, home / digest, home / f"{digest}.zip")
-    if artefact.zip.exists() and artefact.folder.is_dir():
-        return artefact
-    shutil.rmtree(home, ignore_errors=True)  # older versions of the same thing
-    draft = home / "draft"
-    draft.mkdir(parents=True)
-    fill(draft)
-    _compile(draft, target, mounted="/opt" if kind == "layer" else "/var/task")
-    draft.rename(artefact.folder)
-    _zip(artefact.folder, artefact.zip)
+    if not (artefact.zip.exists() and artefact.folder.is_dir()):
+        home.mkdir(parents=True, exist_ok=True)
+        _forget_old(home)
+        with tempfile.TemporaryDirectory(prefix="draft-", dir=home) as draft:
+            content = Path(draft) / "content"
+            content.mkdir()
+            fill(content)
+            _compile(content, target, mounted="/opt" if kind == "layer" else "/var/task")
+            _zip(content, Path(draft) / "zip")
+            with contextlib.suppress(OSError):  # somebody else was as quick, and made the same
+                content.rename(artefact.folder)
+            (Path(draft) / "zip").rename(artefact.zip)
+    os.utime(artefact.folder)
     return artefact
+
+
+def _forget_old(home: Path) -> None:
+    """Remove versions nobody used for days; a running platform still imports from the ones before this."""
+    for path in home.iterdir():
+        if path.stat().st_mtime < time.time() - _KEPT_S:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 
@@ -226,14 +243,12 @@ def _compile(folder: Path, target: Target, mounted: str) -> None:
 
 
 def _zip(folder: Path, into: Path) -> None:
-    draft = into.with_suffix(".part")
-    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = (0o755 if path.suffix == ".so" else 0o644) << 16
             archive.writestr(entry, path.read_bytes())
-    draft.rename(into)
 
 
 # --------------------------------------------------------------------------------------------------------- interpreter

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _PLAIN = not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
@@ -19,6 +20,12 @@ def sorry(sentence: str) -> int:
     """Print a refusal and give the exit code for it."""
     print(f"mandje: {sentence}", file=sys.stderr, flush=True)
     return 2
+
+
+def shown(path: str | Path) -> str:
+    """A path as a person would type it here: relative when it lies below the current folder."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
 
 
 def bold(text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.say import Sorry
+from infra.say import Sorry, shown
 
 
 @dataclass(frozen=True)
@@ -111,4 +111,4 @@ def _birthday(pid: int) -> str:
 
 def _last_words(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return f"{lines[-1] if lines else 'it said nothing'}   (log: .mandje/logs/{log.name})"
+    return f"{lines[-1] if lines else 'it said nothing'}   (log: {shown(log)})"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
-from infra import sam
 from infra.local import laptop
 from infra.local.laptop import Run
-from infra.say import bold, dim, green
+from infra.say import bold, dim, green, shown
 
 NOT_RUNNING = 3  # as `systemctl status`
 
@@ -44,8 +42,7 @@ def run(args: argparse.Namespace) -> int:
     for each in found.processes:
         urls = "  ".join(f"{name} {found.ports.url(name)}" for name in addresses.get(each.name, []))
         state = f"pid {each.pid:<8}" if each.alive else bold("stopped     ")
-        log = Path(each.log).relative_to(sam.ROOT)
-        print(f"  {each.name:10} {state} {urls}  {dim(str(log))}")
+        print(f"  {each.name:10} {state} {urls}  {dim(shown(each.log))}")
     for queue, count in given_up.items():
         print(f"  {bold(f'{count} in {queue}')}: messages a function refused until it gave up")
     return 0 if running else NOT_RUNNING

@@ -24,7 +24,7 @@ from infra.local import laptop
 from infra.local.down import take_down
 from infra.local.laptop import CLOUD_PYTHON, LOGS, STATE, TEMPORARY, Ports, Run
 from infra.local.processes import Process, port_is_free, start, wait_until
-from infra.say import Sorry, Steps, bold, dim, green
+from infra.say import Sorry, Steps, bold, dim, green, shown
 
 # argument, what a person writes after `make up`, what listens there
 _PORTS = {
@@ -303,7 +303,7 @@ def _seed(described: dict[str, Any]) -> str:
         counts = seed.main(described)
     except Unexpected as answer:
         raise Sorry(
-            f"the demo shop cannot be set up, because {answer}; why is in {LOGS.relative_to(sam.ROOT)} "
+            f"the demo shop cannot be set up, because {answer}; why is in {shown(LOGS)} "
             f"(ARGS=--no-seed starts an empty shop)"
         ) from answer
     described["locations"] = list(retailer.locations())
@@ -325,11 +325,11 @@ def _summary(described: dict[str, Any], seconds: float, run: Run) -> None:
         ("Mollie", ports.url("mollie"), "stand-in"),
         ("Tokens", ports.url("issuer"), "OpenID Connect issuer: POST /token"),
         ("Cloud", ports.url("ministack"), "AWS SDKs: endpoint_url, any key"),
-        ("Files", ".mandje/platform.json", "all of this; .mandje/logs, one log per process"),
+        ("Files", shown(laptop.PLATFORM), f"all of this; mandje logs; {shown(LOGS)}"),
     ]
     for name, where, what in rows:
         print(f"  {name:8} {bold(where):{26 + len(bold('')) }} {dim(what)}")
-    print("\n  Tokens, good for 30 days; `. .mandje/env` sets them as variables:\n")
+    print(f"\n  Tokens, good for 30 days; `. {shown(laptop.ENVIRONMENT)}` sets them as variables:\n")
     for name, token in described["tokens"].items():
         print(f"  {name.upper()}={dim(token)}")
     add = (
