@@ -60,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         loaded.add_arguments(child)
         child.set_defaults(run=loaded.run)
     args = parser.parse_args(argv)
+    # Being asked to end is no reason to leave things half done: it unwinds like Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         return int(args.run(args) or 0)
     except Sorry as reason:
