@@ -109,6 +109,7 @@ def seeded_world() -> Any:
                 movement = {"location_id": location, "sku": product["sku"], "kind": "receipt", "quantity": 25}
                 world.call("POST", "/stock/movements", staff, json=movement, key=f"seed:{location}:{product['sku']}")
         _guest_basket()
+        _payments()
     return world
 
 
@@ -125,6 +126,40 @@ def _guest_basket() -> None:
     }  # fmt: skip
     os.environ.setdefault("BASKET_TABLE", template.load().tables["BasketTable"].name)
     aws.client("dynamodb").put_item(TableName=os.environ["BASKET_TABLE"], Item=to_item(item))
+
+
+def _payments() -> None:
+    """What the payments samples speak of: an order to pay, and one with an open and a cash payment."""
+    from commerce import clock
+
+    until, owner = clock.after(900), {"owner": f"customer:{CUSTOMER}", "customer_id": CUSTOMER}
+    items: list[dict[str, Any]] = []
+    for order, total in (("7K2M9QXD4TZ0", 3990), ("3TN5W8RB6XKB", 5990)):
+        number = f"{order[:4]}-{order[4:8]}-{order[8:]}"
+        terms = {"order_id": order, "order_number": number, "currency": "EUR", "market": "nl"} | owner
+        payable = {"state": "open", "amount": total, "until": until, "version": 1}
+        items.append({"pk": f"DUE#{order}", "sk": "-"} | payable | terms)
+    card, cash = f"{BASKET[:-2]}c1", f"{BASKET[:-2]}c2"
+    ways = {
+        card: {"provider": "stripe", "method": "online", "status": "open", "amount": 3990, "captured": 0,
+               "provider_ref": "pi_sample1", "due_shard": "0", "due": until},
+        cash: {"provider": "cash", "method": "cash", "status": "captured", "amount": 2000, "captured": 2000},
+    }  # fmt: skip
+    for payment, way in ways.items():
+        known = {"payment_id": payment, "account": "default", "refunded": 0, "version": 2, "created_at": clock.iso()}
+        items += [{"pk": f"P#{payment}", "sk": "-"} | terms | known | way, {"pk": items[1]["pk"], "sk": f"P#{payment}"}]
+    fact = {"kind": "capture", "object_id": cash, "status": "succeeded", "rank": 3 * 10**14 + 2000, "amount": 2000}
+    fact |= {"currency": "EUR", "at": int(clock.source()), "of": cash, "last": True}
+    items.append({"pk": f"P#{cash}", "sk": f"FACT#capture#{cash}"} | fact)
+    _put("PaymentsTable", items)
+
+
+def _put(table: str, items: list[dict[str, Any]]) -> None:
+    from commerce import aws
+    from commerce.items import to_item
+
+    for item in items:
+        aws.client("dynamodb").put_item(TableName=template.load().tables[table].name, Item=to_item(item))
 
 
 def live(name: str, event: dict[str, Any]) -> Outcome:

@@ -99,7 +99,7 @@ def capture_payment(payment_id: PaymentId, asked: views.CapturePayment) -> Respo
     principal.need("payments:write")
     request = door.idempotent(app, principal, asked)
     kept = _of_currency(payment_id, asked.amount)
-    made = capturing.capture(payment_id, _given(asked.amount)[0], request)
+    made = capturing.capture(kept, _given(asked.amount)[0], request)
     currency = kept.payment["currency"]
     view = views.CaptureMade(
         capture_id=made.id,

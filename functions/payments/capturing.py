@@ -18,14 +18,11 @@ class Captured:
     repeat: bool
 
 
-def capture(payment_id: str, amount: int | None, request: Request) -> Captured:
+def capture(kept: books.Kept, amount: int | None, request: Request) -> Captured:
     """Take `amount` of what is held, or all of it. A repeat asks the provider again under the same key.
 
-    Raises Problem: 404, 409 when less is held, 422 when the provider refuses, 503 without an answer.
+    Raises Problem: 409 when less is held, 422 when the provider refuses, 503 without an answer.
     """
-    kept = books.read(payment_id)
-    if kept is None:
-        raise problems.not_found("payment")
     name = naming.of_request(request)
     marker = reads.get(books.PAYMENTS, (request.pk, "-"))
     if marker:
