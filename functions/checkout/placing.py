@@ -98,6 +98,11 @@ def _draft(
     place = fulfilment.get("location_id")
     able = seen.reachable(fulfilment, market, basket["channel"])
     products, levels, planned = _sourced(quantities, able, market.sourcing)
+    if not isinstance(planned, Plan):
+        # The list of places is kept for half a minute: nobody hears "sold out" because a new store is not on it yet.
+        renewed = seen.reachable(fulfilment, market, basket["channel"], fresh=True)
+        if renewed != able:
+            products, levels, planned = _sourced(quantities, renewed, market.sourcing)
     lines, totals = offers.priced(basket["basket_id"], quantities, products, market, wanted.price_receipt)
     if not isinstance(planned, Plan):
         raise _out_of_stock(quantities, planned, fulfilment, market, basket["channel"])

@@ -36,10 +36,11 @@ class Levels:
         return there
 
 
-def reachable(fulfilment: Mapping[str, Any], market: Market, channel: str) -> list[Place]:
+def reachable(fulfilment: Mapping[str, Any], market: Market, channel: str, *, fresh: bool = False) -> list[Place]:
     """The locations this fulfilment may come from: the one store it names, or all that deliver, nearest first."""
     place, near = fulfilment.get("location_id"), locations.point(fulfilment.get("address", {}))
-    known = locations.every().values() if place is None else filter(None, [locations.get(place)])
+    every = locations.every(fresh=fresh)
+    known = every.values() if place is None else filter(None, [locations.get(place)])
     return sourcing.places(known, fulfilment["kind"], market.id, channel, near)
 
 
