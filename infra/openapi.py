@@ -11,6 +11,7 @@ import importlib
 import inspect
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,8 @@ def _routes(template: Path) -> Iterator[_Route]:
 def _tags(routes: list[_Route]) -> list[dict[str, str]]:
     """A tag per room, in the template's order, described by the room's own first line."""
     rooms = dict.fromkeys(route.handler.split(".")[0] for route in routes)
-    return [{"name": room, "description": (importlib.import_module(room).__doc__ or "").strip()} for room in rooms]
+    loaded = {room: sys.modules[room] for room in rooms if room in sys.modules}
+    return [{"name": room, "description": (module.__doc__ or "").strip()} for room, module in loaded.items()]
 
 
 # ---------------------------------------------------------------------------------------------------- the functions
@@ -182,7 +184,9 @@ def _described(template: Path) -> tuple[dict[tuple[str, str], _Operation], list[
             continue
         if hasattr(module, "app"):
             paths, schemas = _of_resolver(module.app)
-            problems += [f"{handler} has two models {name.rsplit('__')[-1]}" for name in schemas if "__" in name]
+            # Pydantic tells models of one name apart by longer names; in and out alike, that is one model too many.
+            ambiguous = {name.split("__")[-1].split("-")[0] for name in schemas if "__" in name or "-" in name}
+            problems += [f"{handler} has two models {name}" for name in sorted(ambiguous)]
         else:
             paths, schemas = openapi_doors.OPERATIONS.get(handler, {}), openapi_doors.SCHEMAS
         for path, operations in paths.items():

@@ -22,8 +22,11 @@ _VALUES = {
     "currency": "EUR",
     "amount": 1299,
     "quantity": 1,
+    "device_id": "till-ams-1",
+    "at": "2026-11-21T10:00:00Z",
+    "contact": {"name": "Anna de Vries", "email": "anna@example.com"},
 }
-"""Values of the demo retailer, for the curl lines."""
+"""Values of the demo retailer, for the curl lines: what is named so is shown, required or not."""
 
 
 def page(document: dict[str, Any]) -> str:
@@ -97,7 +100,7 @@ def _operation(document: dict[str, Any], method: str, path: str, operation: dict
 
 
 def _curl(document: dict[str, Any], method: str, path: str, operation: dict[str, Any]) -> str:
-    address = re.sub(r"{(.*?)}", lambda name: _sample(name[1]), path) + _query(operation)
+    address = re.sub(r"{(.*?)}", lambda name: sample(name[1]), path) + _query(operation)
     lines = [f'curl -X {method.upper()} "$API{address}"']
     if operation["security"]:
         lines.append('-H "Authorization: Bearer $TOKEN"')
@@ -122,18 +125,19 @@ def _query(operation: dict[str, Any]) -> str:
     return f"?{'&'.join(asked)}" if asked else ""
 
 
-def _sample(name: str) -> str:
+def sample(name: str) -> str:
+    """A value for a path parameter: the demo retailer's, or the name of a shell variable."""
     return str(_VALUES.get(name, f"${name.upper()}"))
 
 
 def example(document: dict[str, Any], schema: dict[str, Any], name: str = "", depth: int = 0) -> Any:
     """A value that the schema allows: its own example, or the least that is required."""
-    if "$ref" in schema:
-        return example(document, document["components"]["schemas"][schema["$ref"].split("/")[-1]], name, depth + 1)
     if "examples" in schema:
         return schema["examples"][0]
-    if name in _VALUES and schema.get("type") != "object":
-        return _VALUES[name]
+    if name in _VALUES:
+        return _money_or(_VALUES[name], schema)
+    if "$ref" in schema:
+        return example(document, document["components"]["schemas"][schema["$ref"].split("/")[-1]], name, depth + 1)
     if "const" in schema or "enum" in schema:
         return schema.get("const", schema.get("enum", [None])[0])
     for choice in schema.get("anyOf", schema.get("oneOf", [])):
@@ -142,7 +146,9 @@ def example(document: dict[str, Any], schema: dict[str, Any], name: str = "", de
         case "object":
             required = schema.get("required", [])
             told = {
-                key: each for key, each in schema.get("properties", {}).items() if key in required or "examples" in each
+                key: each
+                for key, each in schema.get("properties", {}).items()
+                if key in required or "examples" in each or key in ("quantity", "contact")
             }
             return {key: example(document, each, key, depth + 1) for key, each in told.items()} if depth < 8 else {}
         case "array":
@@ -152,6 +158,13 @@ def example(document: dict[str, Any], schema: dict[str, Any], name: str = "", de
         case "boolean":
             return False
     return "..."
+
+
+def _money_or(value: Any, schema: dict[str, Any]) -> Any:
+    """`amount` is a number inside of money, and money elsewhere."""
+    if value == _VALUES["amount"] and schema.get("type") != "integer":
+        return {"amount": value, "currency": _VALUES["currency"]}
+    return value
 
 
 # -------------------------------------------------------------------------------------------------------- schemas
