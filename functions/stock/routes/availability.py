@@ -32,7 +32,8 @@ def get_stock(
     levels = _levels([sku], location)[sku]
     if not levels and not pricing.products([sku]):
         raise problems.not_found("SKU")
-    return availability.view(sku, levels, locations.every(), asked, clock.now())
+    known = locations.knowing(level["location_id"] for level in levels)
+    return availability.view(sku, levels, known, asked, clock.now())
 
 
 @app.get("/stock", summary="Availability of many SKUs", tags=["stock"], operation_id="getManyStock",
@@ -47,7 +48,8 @@ def get_many_stock(
 ) -> ManyStockView:
     """As for one SKU. A SKU nobody has is there with a total of 0."""
     asked, skus = _asked(near, location, channel, market, fulfilment), list(dict.fromkeys(sku))
-    found, known, now = _levels(skus, location), locations.every(), clock.now()
+    found, now = _levels(skus, location), clock.now()
+    known = locations.knowing(level["location_id"] for levels in found.values() for level in levels)
     return ManyStockView(items=[availability.view(each, found[each], known, asked, now) for each in skus])
 
 

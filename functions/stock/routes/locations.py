@@ -27,7 +27,7 @@ def put_location(location_id: IdPath, body: LocationBody) -> LocationView:
          responses=door.problem_responses(404, 503))  # fmt: skip
 def get_location(location_id: IdPath) -> LocationView:
     """A store or warehouse, and whether it is open now."""
-    location = locations.get(location_id)
+    location = locations.every(fresh=True).get(location_id)
     if location is None:
         raise problems.not_found("location")
     return _view(location)
@@ -37,7 +37,7 @@ def get_location(location_id: IdPath) -> LocationView:
          responses=door.problem_responses(503))  # fmt: skip
 def list_locations() -> LocationList:
     """Stores and warehouses, by id."""
-    return LocationList(items=[_view(each) for _, each in sorted(locations.every().items())])
+    return LocationList(items=[_view(each) for _, each in sorted(locations.every(fresh=True).items())])
 
 
 def _view(location: dict[str, Any]) -> LocationView:

@@ -9,7 +9,7 @@ from typing import Any
 
 from commerce import clock, due, events, ids, reads, writes
 
-_STALLED_AFTER_S = 120
+_STALLED_AFTER_S = 30
 _KEPT_S = 30 * 24 * 3600
 Job = dict[str, Any]
 
