@@ -4,7 +4,7 @@ Item `LOCATIONS` / `LOC#<id>` in the stock table. Coordinates are kept as text: 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from commerce import clock, reads
@@ -38,6 +38,12 @@ def every(*, fresh: bool = False) -> dict[str, Location]:
 def get(location_id: str) -> Location | None:
     """One location; one that is not known is looked for again, so that a new store works at once."""
     return every().get(location_id) or every(fresh=True).get(location_id)
+
+
+def knowing(location_ids: Iterable[str]) -> dict[str, Location]:
+    """All locations; read again if one of these is not among them, so that a new store counts at once."""
+    known = every()
+    return known if all(each in known for each in location_ids) else every(fresh=True)
 
 
 def forget() -> None:
