@@ -44,7 +44,7 @@ class Slot:
         return self._movement(self.movement_id, "cancellation", 0, self.paid_at)
 
     def back(self, cancelled_at: datetime) -> dict[str, Any]:
-        """The goods come back."""
+        """The goods come back. `cancelled_at` is the moment the event tells: the same in every delivery of it."""
         movement_id = derived_id(cancelled_at, "cancellation", self.order_id, *self.hold.key)
         return self._movement(movement_id, "cancellation", self.hold.quantity, cancelled_at)
 
