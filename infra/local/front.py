@@ -49,13 +49,22 @@ _HOP_BY_HOP = {
 
 
 @dataclass(frozen=True)
+class Wording:
+    """A gateway response of the template: its status (None: as it is), headers, and body with `$context.requestId`."""
+
+    status: int | None
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(frozen=True)
 class Rules:
     """What the template says the gateway itself answers."""
 
     cors: dict[str, str] = field(default_factory=dict)
     """Headers of a preflight, e.g. `Access-Control-Allow-Origin: *`."""
-    answers: dict[str, str] = field(default_factory=dict)
-    """Gateway response -> JSON body with `$context.requestId` in it, for the ones the template words itself."""
+    answers: dict[str, Wording] = field(default_factory=dict)
+    """Gateway responses that the template words itself, by kind."""
 
     @classmethod
     def of(cls, template: Mapping[str, Any], parameters: Mapping[str, str]) -> Rules:
@@ -76,18 +85,26 @@ class Rules:
         if not isinstance(cors, dict) or "Fn::Sub" in cors:
             cors = {"AllowOrigin": cors}
         answers = {
-            kind: str(text)
+            kind: Wording(
+                int(response["StatusCode"]) if "StatusCode" in response else None,
+                {name: _text(text, values) for name, text in response["ResponseParameters"]["Headers"].items()},
+                str(response["ResponseTemplates"]["application/json"]),
+            )
             for kind, response in api.get("GatewayResponses", {}).items()
-            if (text := response.get("ResponseTemplates", {}).get("application/json"))
         }
         return cls({names[key]: _text(cors[key], values) for key in names if key in cors}, answers)
 
-    def body(self, kind: str, message: str, request_id: str) -> str:
+    def own(self, kind: str, status: int, message: str) -> web.Response:
         """What the gateway says when it answers itself: the template's words or API Gateway's."""
-        for each in (kind, "DEFAULT_4XX" if kind == "REQUEST_TOO_LARGE" else "DEFAULT_5XX"):
-            if each in self.answers:
-                return self.answers[each].replace("$context.requestId", request_id)
-        return json.dumps({"message": message})
+        request_id = str(uuid.uuid4())
+        wording = self.answers.get(kind) or self.answers.get("DEFAULT_4XX" if status < 500 else "DEFAULT_5XX")
+        plain = Wording(None, {"Content-Type": "application/json"}, json.dumps({"message": message}))
+        said = wording or plain
+        return web.Response(
+            status=said.status or status,
+            body=said.body.replace("$context.requestId", request_id).encode(),
+            headers={**said.headers, "x-amzn-requestid": request_id},
+        )
 
 
 def _text(value: Any, parameters: Mapping[str, str]) -> str:
@@ -144,12 +161,12 @@ class Front:
         try:
             response = await self._forward(request)
         except web.HTTPRequestEntityTooLarge:
-            response = self._own("REQUEST_TOO_LARGE", 413, "Request Too Long")
+            response = self.rules.own("REQUEST_TOO_LARGE", 413, "Request Too Long")
         except TimeoutError:
-            response = self._own("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out")
+            response = self.rules.own("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out")
         except ClientError as error:
             print(f"front: {request.method} {request.rel_url.raw_path}: {error!r}", file=sys.stderr, flush=True)
-            response = self._own("INTEGRATION_FAILURE", 502, "The local cloud does not answer; is it up?")
+            response = self.rules.own("INTEGRATION_FAILURE", 502, "The local cloud does not answer; is it up?")
         for name, value in self.rules.cors.items():
             if request.method == "OPTIONS" or name in _ON_EVERY_ANSWER:
                 response.headers.setdefault(name, value)
@@ -174,23 +191,16 @@ class Front:
                 request.method, url, headers=headers, data=body or None, allow_redirects=False
             ) as answer:
                 payload = await answer.read()
-        if answer.status == 502 and answer.content_type == "application/json" and _is_crash(payload):
-            print(f"front: {request.method} {request.path}: {payload.decode()}", file=sys.stderr, flush=True)
-            return self._own("DEFAULT_5XX", 502, "Internal server error")
+        if message := _gateways_own(answer.content_type, payload):
+            if answer.status == 502:
+                print(f"front: {request.method} {request.path}: {payload.decode()}", file=sys.stderr, flush=True)
+            return self.rules.own(_kind(answer.status, message), answer.status, message)
         kept: CIMultiDict[str] = CIMultiDict(
             (name, value)
             for name, value in answer.headers.items()
             if name.lower() not in _dropped(answer.headers) and name.lower() not in ("content-length", "date", "server")
         )
         return web.Response(status=answer.status, headers=kept, body=payload)
-
-    def _own(self, kind: str, status: int, message: str) -> web.Response:
-        request_id = str(uuid.uuid4())
-        return web.Response(
-            status=status,
-            body=self.rules.body(kind, message, request_id).encode(),
-            headers={"Content-Type": "application/json", "x-amzn-requestid": request_id},
-        )
 
 
 def _dropped(headers: Mapping[str, str]) -> set[str]:
@@ -199,13 +209,29 @@ def _dropped(headers: Mapping[str, str]) -> set[str]:
     return _HOP_BY_HOP | named | {"host", "content-length"}
 
 
-def _is_crash(payload: bytes) -> bool:
-    """ministack's words for a function that raised, died or ran out of time."""
+def _gateways_own(content_type: str, payload: bytes) -> str | None:
+    """What the local cloud says by itself: no token, no such route, a function that raised or ran out of time.
+
+    Our functions answer problem documents, so `{"message": ...}` alone is never theirs.
+    """
+    if content_type != "application/json" or len(payload) > 10_000:
+        return None
     try:
         answer = json.loads(payload)
     except ValueError:
-        return False
-    return isinstance(answer, dict) and set(answer) == {"message"}
+        return None
+    own = isinstance(answer, dict) and {key.lower() for key in answer} == {"message"}
+    return str(next(iter(answer.values()))) if own else None
+
+
+def _kind(status: int, message: str) -> str:
+    """The gateway response that API Gateway would use."""
+    if status == 401:
+        return "UNAUTHORIZED"
+    if status in (403, 404):
+        denied = "authorized" in message.lower() and "token" not in message.lower()
+        return "ACCESS_DENIED" if denied else "MISSING_AUTHENTICATION_TOKEN"
+    return {413: "REQUEST_TOO_LARGE", 429: "THROTTLED"}.get(status, "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX")
 
 
 def main() -> None:

@@ -262,6 +262,7 @@ def own_secrets() -> dict[str, Any]:
         known = {
             "tokens": {"current": "local-1", "keys": {"local-1": secrets.token_hex(32)}},
             "profiles": {"index_key": secrets.token_hex(32), "master_key": secrets.token_hex(32)},
+            "mollie/default": {"webhook_secrets": [secrets.token_hex(16)]},
         }
         write(path, known)
     return known
@@ -270,15 +271,16 @@ def own_secrets() -> dict[str, Any]:
 def put_secrets(ports: Ports) -> dict[str, Any]:
     """Put every secret where the functions read it; returns them by name, the stand-in providers' included."""
     theirs = json.loads((STATE / "providers" / "secrets.json").read_text())
+    own = own_secrets()
     values = {
-        **own_secrets(),
+        **own,
         "stripe/default": {
             "secret_key": theirs["stripe_key"],
             "webhook_secrets": theirs["stripe_webhook_secrets"],
             "livemode": False,
         },
-        # Mollie's classic webhooks carry an id and no signature.
-        "mollie/default": {"api_key": theirs["mollie_key"], "webhook_secrets": [], "livemode": False},
+        # Mollie's classic webhooks carry an id and no signature; its next-generation ones would be signed with this.
+        "mollie/default": {"api_key": theirs["mollie_key"], "livemode": False} | own["mollie/default"],
     }
     ssm = cloud(ports).client("ssm")
     for name, value in values.items():

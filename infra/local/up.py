@@ -162,7 +162,7 @@ def _start(run: Run, steps: Steps, *, seed: bool) -> dict[str, Any]:
                 "url": ports.url("mollie"),
                 "account": "default",
                 "api_key": values["mollie/default"]["api_key"],
-                "webhook_secret": None,
+                "webhook_secret": values["mollie/default"]["webhook_secrets"][0],
                 "webhook_url": f"{ports.url('api')}/webhooks/mollie/default",
             },
         },
