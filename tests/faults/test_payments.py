@@ -1,0 +1,207 @@
+"""Payments under faults and concurrency: every fault at every call, every order of two requests, planted mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from commerce import writes
+from payments import books, naming
+from tests.journey.payments_shop import PAGE, Till, open_till
+from tests.world import World
+from tests.world.doctor_hook import diagnosis, left_over
+from tests.world.explore import explore
+from tests.world.interleave import interleave
+
+Actor = Callable[[World], Any]
+PAID = "8d6a5c3e-0000-5000-8000-000000000000"
+
+
+def sound(world: World) -> list[str]:
+    """The doctor's view, but that there is no order behind the payable: checkout takes no part here."""
+    return left_over(world) + [found for found in diagnosis(world) if not found.startswith("I3")]
+
+
+# ------------------------------------------------------------------------------------------------- every fault
+
+
+def later(world: World) -> None:
+    """The clock comes round until nothing is open; lost answers are asked for."""
+    world.advance(400, tick=130)
+
+
+def pay_by_card(world: World) -> None:
+    with world.calm():
+        till = open_till(world)
+    answer = till.start()
+    assert answer.status == 201, answer
+    with world.calm():
+        payment = till.payment(answer.json["payment_id"])
+        world.providers["stripe"].door("pay", id=payment["provider_ref"])
+    world.settle()
+    later(world)
+    assert till.payment(answer.json["payment_id"])["status"] == "captured"
+    assert till.ledger() == [("capture", 5000)]
+
+
+def pay_at_mollie(world: World) -> None:
+    with world.calm():
+        till = open_till(world)
+    answer = till.start(provider="mollie", return_url=PAGE)
+    assert answer.status == 201, answer
+    with world.calm():
+        payment = till.payment(answer.json["payment_id"])
+        world.providers["mollie"].door("pay", id=payment["provider_ref"])
+    world.settle()
+    later(world)
+    assert till.payment(answer.json["payment_id"])["status"] == "captured"
+    assert till.ledger() == [("capture", 5000)]
+
+
+def pay_in_cash(world: World) -> None:
+    with world.calm():
+        till = open_till(world)
+    answer = till.start(till.staff, provider="cash", method="cash")
+    assert answer.status == 201, answer
+    world.settle()
+    assert till.ledger() == [("capture", 5000)]
+
+
+def give_back(world: World) -> None:
+    with world.calm():
+        till = open_till(world)
+        payment_id = till.paid()
+    assert till.refund(payment_id, 2000).status == 201
+    world.settle()
+    later(world)
+    assert till.payment(payment_id)["refunded"] == 2000
+    assert till.ledger() == [("capture", 5000), ("refund", -2000)]
+
+
+def order_gives_back(world: World) -> None:
+    with world.calm():
+        till = open_till(world)
+        payment_id = till.paid()
+    till.order_event("order.refund_due", "order/x@3", [{"payment_id": payment_id, "amount": 5000}])
+    world.settle()
+    with world.calm():
+        later(world)
+    assert till.payment(payment_id)["refunded"] == 5000
+
+
+def take_what_is_held(world: World) -> None:
+    with world.calm():
+        till = open_till(world)
+        payment_id = till.start(capture="manual").json["payment_id"]
+        world.providers["stripe"].door("pay", id=till.payment(payment_id)["provider_ref"])
+        world.settle()
+    assert till.capture(payment_id, 3000).status == 201
+    world.settle()
+    later(world)
+    assert till.payment(payment_id)["captured"] == 3000
+
+
+@pytest.mark.parametrize(
+    "journey", [pay_by_card, pay_at_mollie, pay_in_cash, give_back, order_gives_back, take_what_is_held]
+)
+def test_whatever_goes_wrong_once(journey: Callable[[World], None]) -> None:
+    found = explore(journey, oracle=sound)
+    assert not found.failures, str(found)
+    assert found.points > 10
+
+
+# ------------------------------------------------------------------------------------------------- every order
+
+
+def paid_order(world: World) -> None:
+    """Paid under a key that says its payment's id, so that actors of other branches find it."""
+    open_till(world).paid(key=PAID)
+
+
+def refunds(amount: int, key: str) -> Actor:
+    def act(world: World) -> None:
+        Till(world).refund(the_payment(world)["payment_id"], amount, key=key)
+
+    return act
+
+
+def starts(key: str) -> Actor:
+    return lambda world: Till(world).start(key=key)
+
+
+def the_payment(world: World) -> dict[str, Any]:
+    (found,) = [each for each in world.items("PaymentsTable") if each["pk"].startswith("P#") and each["sk"] == "-"]
+    return found
+
+
+def refunded(amounts: list[int]) -> Callable[[World], list[str]]:
+    def check(world: World) -> list[str]:
+        world.settle()
+        world.advance(130, tick=65)
+        made = [each["amount"] for each in world.providers["stripe"].standin.account.objects["refund"].values()]
+        kept = the_payment(world)["refunded"]
+        wrong = [] if (made, kept) == (amounts, sum(amounts)) else [f"Stripe gave back {made}, we say {kept}"]
+        return wrong + sound(world)
+
+    return check
+
+
+def asked_for_once(payments: int) -> Callable[[World], list[str]]:
+    def check(world: World) -> list[str]:
+        world.settle()
+        items = [each for each in world.items("PaymentsTable") if each["pk"].startswith("P#") and each["sk"] == "-"]
+        asked = sum(each["amount"] for each in items if not each.get("superseded"))
+        intents = len(world.providers["stripe"].standin.account.objects["payment_intent"])
+        wrong = [] if (asked, intents) == (5000, payments) else [f"{asked} asked for, by {intents} PaymentIntents"]
+        return wrong + sound(world)
+
+    return check
+
+
+@pytest.mark.parametrize(
+    ("actors", "ends"),
+    [
+        ([refunds(3000, "a"), refunds(3000, "b")], [3000]),
+        ([refunds(3000, "a"), refunds(3000, "a")], [3000]),
+        ([refunds(2000, "a"), refunds(2000, "b")], [2000, 2000]),
+    ],
+    ids=["more than there is", "the same request", "both fit"],
+)
+def test_two_refunds_in_any_order(actors: list[Actor], ends: list[int]) -> None:
+    found = interleave(paid_order, actors, refunded(ends), switches=2)
+    assert not found.failures, str(found)
+
+
+def test_two_attempts_at_once_never_ask_for_more_than_is_open() -> None:
+    found = interleave(open_till, [starts("a"), starts("b")], asked_for_once(2), switches=1)
+    assert not found.failures, str(found)
+
+
+def test_one_request_sent_twice_at_once_is_one_payment() -> None:
+    found = interleave(open_till, [starts("a"), starts("a")], asked_for_once(1), switches=1)
+    assert not found.failures, str(found)
+
+
+# ------------------------------------------------------------------------------------------------- planted mistakes
+
+
+def test_balances_not_bound_to_what_was_read_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = books._next_version
+
+    def unbound(*given: Any) -> writes.Write:
+        write = right(*given)
+        request = write.request | {"ConditionExpression": "attribute_exists(pk) AND :seen = :seen"}
+        return replace(write, request=request)
+
+    monkeypatch.setattr(books, "_next_version", unbound)
+    assert interleave(paid_order, [refunds(3000, "a"), refunds(3000, "b")], refunded([3000]), switches=2).failures
+
+
+def test_a_new_name_for_every_try_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from commerce import ids
+
+    monkeypatch.setattr(naming, "of_request", lambda request: ids.new())
+    assert interleave(open_till, [starts("a"), starts("a")], asked_for_once(1), switches=1).failures
