@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
 MANDJE := $(PY) -m infra.cli
+COVERAGE ?= --cov --cov-report=term:skip-covered
 ROOMS := functions:layers/commerce/python:.
 
 # Options reach the command only when they are given: make up KEEP=1 PORT=9000
@@ -50,8 +51,8 @@ bench: .env-dev ## requests, units, dollars and cold starts per operation; write
 # ---------------------------------------------------------------------------------------------------- the checks
 
 .PHONY: test unit lint explore
-test: .env-dev .env-ministack lint ## lint, types, house rules and every test tier  [ARGS='-k basket']
-	@$(PY) -m pytest $(ARGS)
+test: .env-dev .env-ministack lint ## lint, types, house rules, every test tier, coverage  [ARGS='-k basket' COVERAGE=]
+	@$(PY) -m pytest $(COVERAGE) $(ARGS)
 
 unit: .env-dev ## the rules alone: a few seconds  [ARGS=]
 	@$(PY) -m pytest tests/unit $(ARGS)
