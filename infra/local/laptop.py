@@ -256,14 +256,14 @@ def redeploy() -> int:
 def own_secrets() -> dict[str, Any]:
     """Secrets of this installation, made once and kept: guest tokens and personal data stay readable over restarts."""
     path = STATE / "secrets.json"
-    try:
-        known: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError:
-        known = {
-            "tokens": {"current": "local-1", "keys": {"local-1": secrets.token_hex(32)}},
-            "profiles": {"index_key": secrets.token_hex(32), "master_key": secrets.token_hex(32)},
-            "mollie/default": {"webhook_secrets": [secrets.token_hex(16)]},
-        }
+    known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    fresh = {
+        "tokens": {"current": "local-1", "keys": {"local-1": secrets.token_hex(32)}},
+        "profiles": {"index_key": secrets.token_hex(32), "master_key": secrets.token_hex(32)},
+        "mollie/default": {"webhook_secrets": [secrets.token_hex(16)]},
+    }
+    if missing := {name: value for name, value in fresh.items() if name not in known}:
+        known |= missing  # the first time, or the first time after one was added here
         write(path, known)
     return known
 
