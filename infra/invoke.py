@@ -110,6 +110,7 @@ def seeded_world() -> Any:
                 world.call("POST", "/stock/movements", staff, json=movement, key=f"seed:{location}:{product['sku']}")
         _guest_basket()
         _payments()
+        _people(world)
     return world
 
 
@@ -152,6 +153,32 @@ def _payments() -> None:
     fact |= {"currency": "EUR", "at": int(clock.source()), "of": cash, "last": True}
     items.append({"pk": f"P#{cash}", "sk": f"FACT#capture#{cash}"} | fact)
     _put("PaymentsTable", items)
+
+
+def _people(world: Any) -> None:
+    """What the profiles samples speak of: Anna with a card and a history, Bart, and Carla merged with Caroline."""
+    from commerce import ids
+
+    staff, people = world.token("staff"), [f"{CUSTOMER[:-1]}{number}" for number in range(1, 5)]
+    for person, name in zip(people, ("Anna", "Bart", "Carla", "Caroline"), strict=True):
+        world.call("PUT", "/me", world.token("customer", person), json={"given_name": name, "birth_date": "1990-04-27"})
+    for identity in (
+        {"kind": "email", "value": "anna@example.com", "verified": True},
+        {"kind": "phone", "value": "06-12345678"},
+        {"kind": "loyalty_card", "value": "2610 0042", "verified": True},
+    ):
+        world.call("POST", f"/profiles/{people[0]}/identities", staff, json=identity)
+    for day in range(1, 4):
+        at = f"2026-11-{day:02}T10:00:00.000Z"
+        entry = {"type": "order.placed", "order_id": f"SAMPLE{day}", "channel": "web", "at": at}
+        key = {"pk": f"T#{people[0]}", "sk": f"{at}#order/SAMPLE{day}@1", "customer_id": people[0]}
+        _put("ProfilesTable", [key | entry])
+    merge = {"survivor_id": people[2], "absorbed_id": people[3], "reason": "same address, asked by e-mail"}
+    fresh, ids.new = ids.new, lambda: f"{BASKET[:-2]}d1"  # the merge's id, which a sample names
+    try:
+        world.call("POST", "/profiles/merges", staff, json=merge, key="seed-merge")
+    finally:
+        ids.new = fresh
 
 
 def _put(table: str, items: list[dict[str, Any]]) -> None:

@@ -1,19 +1,28 @@
 """Who may see whom: staff and tills by scope, customers themselves, and nobody else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from commerce import problems
 from commerce.principal import Principal
 from profiles import people, table
 
 
-def mine(caller: Principal) -> str:
-    """The profile of the signed-in customer, made on first use. Raises 403 for others, 409 while it is being erased."""
+@contextmanager
+def mine(caller: Principal) -> Iterator[str]:
+    """With the profile of the signed-in customer, made on first use. Raises 403 for others, 409 if it is being erased.
+
+    with access.mine(caller) as profile_id: ...
+    """
     if caller.kind != "customer":
         raise problems.Problem(403, "forbidden", "Not allowed", "Only a signed-in customer has a profile of their own.")
-    profile_id = people.mine(caller.id)
-    held = table.load(profile_id).get(profile_id)
-    if held is None or not held.readable:
-        raise problems.conflict("profile-being-erased", "This profile is being erased. Please try again in a minute.")
-    return profile_id
+    try:
+        yield people.mine(caller.id)
+    except problems.Problem as problem:
+        if problem.status != 404:
+            raise
+        detail = "This profile is being erased. Please try again in a minute."
+        raise problems.conflict("profile-being-erased", detail) from problem
 
 
 def person(caller: Principal, profile_id: str, scope: str) -> people.Person:

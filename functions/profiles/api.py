@@ -99,16 +99,17 @@ def edit_profile(profile_id: ProfileId, body: EditProfile) -> ProfileView:
          responses=door.problem_responses(401, 403, 409, 503))  # fmt: skip
 def get_me() -> ProfileView:
     """Made on first use."""
-    return ProfileView.of(people.read(access.mine(door.caller(app))))
+    with access.mine(door.caller(app)) as profile_id:
+        return ProfileView.of(people.read(profile_id))
 
 
 @app.put("/me", summary="Tell about myself", tags=["profiles"], operation_id="editMe",
          responses=door.problem_responses(400, 401, 403, 409, 503))  # fmt: skip
 def edit_me(body: ProfileFields) -> ProfileView:
     """What a signed-in person says about themselves counts more than what staff or imports say."""
-    profile_id = access.mine(door.caller(app))
-    people.edit(profile_id, body.changes(), "verified")
-    return ProfileView.of(people.read(profile_id))
+    with access.mine(door.caller(app)) as profile_id:
+        people.edit(profile_id, body.changes(), "verified")
+        return ProfileView.of(people.read(profile_id))
 
 
 @app.post("/profiles/<profile_id>/identities", summary="Attach an identity", tags=["profiles"], status_code=201,
