@@ -6,9 +6,9 @@ import functools
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pytest import MonkeyPatch
 
 from commerce import aws, tokens
 from commerce.items import to_item
@@ -415,7 +415,7 @@ def test_erasing_leaves_an_id_and_a_receipt(world: World) -> None:
     assert sound(world) == []
 
 
-def test_who_is_being_erased_is_told_to_wait(world: World, monkeypatch: MonkeyPatch) -> None:
+def test_who_is_being_erased_is_told_to_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An erasure that died after its first step: nothing can be read, and nothing new begins, until it is finished."""
     anna = world.token("customer", ANNA)
     world.call("GET", "/me", anna)
