@@ -778,11 +778,8 @@ def test_money_of_another_currency_is_nobodys_payment(shop, world):
 def in_twos(monkeypatch):
     """Big orders go two levels at a time, so that five lines show what five hundred would."""
     from checkout import table
-    from tests.world import runtime
 
-    runtime._load("checkout.api.handler")
     monkeypatch.setattr(table, "CHUNK", 2)
-    monkeypatch.setitem(runtime._memory, ("checkout.table", "CHUNK"), (2, None))
 
 
 def big(shop, lines, quantity=1, stock=99_999):

@@ -291,7 +291,7 @@ def test_a_process_that_died_has_forgotten_what_it_kept_in_memory(toy: World) ->
 
     toy.call("POST", "/orders", key="1")
     toyshop.remembered["1"] = "in memory"
-    from tests.world.runtime import cold_start
+    from tests.world.memory import cold_start
 
     cold_start()
     assert toyshop.remembered == {}

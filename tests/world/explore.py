@@ -11,18 +11,16 @@ its end: the client tries again, events are delivered again, clocks fire, then t
 
 from __future__ import annotations
 
-import re
 import time
 import traceback
 import zlib
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from .calls import Call, Perform, current
 from .doctor_hook import violations
 from .faults import ClientGone, Faults, kinds
+from .findings import Exploration, Failure, NothingExplored, name_of, parse, seed_text
 from .forks import Forks
 from .keys import eventual_tables
 from .world import Response, World
@@ -42,54 +40,6 @@ MODES: dict[str, dict[str, Any]] = {
 """How events travel: `twice` delivers everything again although it succeeded, `shuffled` reorders and delays."""
 
 
-class NothingExplored(AssertionError):
-    """A run that struck nothing must not look like a pass."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One branch that went wrong. `seed` replays it; `call` is where the (last) fault struck."""
-
-    seed: str
-    call: str
-    problems: list[str]
-
-    def __str__(self) -> str:
-        return f"{self.seed}  at {self.call or 'no call'}\n      " + "\n      ".join(self.problems)
-
-
-@dataclass
-class Exploration:
-    """What was explored and what was found."""
-
-    journey: str
-    points: int = 0
-    calls: set[str] = field(default_factory=set)
-    places: set[tuple[str, int]] = field(default_factory=set)
-    faults: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
-    failures: list[Failure] = field(default_factory=list)
-
-    def note(self, mode: str, result: dict[str, Any]) -> None:
-        """Count one branch."""
-        if result["plan"]:
-            self.points += 1
-            self.calls.add(result["call"])
-            self.places |= {(mode, number) for number, _ in result["plan"]}
-            self.faults.update(kind for _, kind in result["plan"])
-        if result["problems"]:
-            self.failures.append(Failure(result["seed"], result["call"], result["problems"]))
-
-    def __str__(self) -> str:
-        kinds_ = ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items()))
-        head = (
-            f"{self.journey}: {self.points} points at {len(self.places)} calls ({len(self.calls)} different ones) "
-            f"in {self.seconds:.1f} s, {len(self.failures)} failures\n   {kinds_}"
-        )
-        shown = [f"   {failure}" for failure in self.failures[:10]]
-        return "\n".join([head, *shown, *(["   ..."] if len(self.failures) > 10 else [])])
-
-
 def explore(
     journey: Journey,
     depth: int = 1,
@@ -98,11 +48,12 @@ def explore(
     modes: tuple[str, ...] = ("once",),
     oracle: Oracle = violations,
     make: Make = World,
+    where: Callable[[Call], bool] = lambda call: True,
 ) -> Exploration:
     """Run a journey undisturbed and with every fault (`depth` 2: every pair) at every call, in every delivery mode.
 
-    `slice` (i, n) takes the i-th of n equal parts, always the same one. Prints what was explored. Raises
-    `NothingExplored` if no fault struck anywhere.
+    `slice` (i, n) takes the i-th of n equal parts, always the same one; `where` limits the calls that are struck.
+    Prints what was explored. Raises `NothingExplored` if no fault struck anywhere.
     """
     found = Exploration(name_of(journey))
     started = time.monotonic()
@@ -110,9 +61,9 @@ def explore(
         calm = make(seed)
         problems = _play(calm, Faults({}, calm.aws), journey, mode, oracle)
         if problems:  # then faults have nothing to add
-            found.failures.append(Failure(_seed_text(found.journey, mode, {}, seed), "", problems))
+            found.failures.append(Failure(seed_text(found.journey, mode, {}, seed), "", problems))
             continue
-        for result in _Explorer(journey, mode, seed, depth, slice, oracle).run(make(seed)):
+        for result in _Explorer(journey, mode, seed, depth, slice, oracle, where).run(make(seed)):
             found.note(mode, result)
     found.seconds = time.monotonic() - started
     print(found)
@@ -139,32 +90,21 @@ def replay(text: str, journey: Journey, oracle: Oracle = violations, make: Make 
     return problems
 
 
-def name_of(journey: Journey) -> str:
-    """`place_order` is called `place-order` in seeds."""
-    return journey.__name__.removeprefix("test_").replace("_", "-")
-
-
-def parse(text: str) -> tuple[str, str, dict[int, str], int]:
-    """`place-order~twice@17:die_after+30:throttled#5` -> name, mode, plan, seed of the world."""
-    found = re.fullmatch(r"([\w-]+)(?:~(\w+))?(?:@([\w:+]+))?(?:#(\d+))?", text)
-    if not found:
-        raise ValueError(f"not a seed: {text}")
-    strikes = [strike.split(":") for strike in found[3].split("+")] if found[3] else []
-    return found[1], found[2] or "once", {int(number): kind for number, kind in strikes}, int(found[4] or 0)
-
-
-def _seed_text(name: str, mode: str, plan: dict[int, str], seed: int) -> str:
-    strikes = "+".join(f"{number}:{kind}" for number, kind in plan.items())
-    way = f"~{mode}" if mode != "once" else ""
-    return name + way + (f"@{strikes}" if strikes else "") + (f"#{seed}" if seed else "")
-
-
 class _Explorer:
     """One delivery mode of one journey: a director that branches at every call."""
 
-    def __init__(self, journey: Journey, mode: str, seed: int, depth: int, slice_: Slice, oracle: Oracle) -> None:
+    def __init__(
+        self,
+        journey: Journey,
+        mode: str,
+        seed: int,
+        depth: int,
+        slice_: Slice,
+        oracle: Oracle,
+        where: Callable[[Call], bool],
+    ) -> None:
         self.journey, self.mode, self.seed, self.depth = journey, mode, seed, depth
-        self.slice, self.oracle = slice_, oracle
+        self.slice, self.oracle, self.where = slice_, oracle, where
         self.forks = Forks()
         self.before: dict[str, list[Call]] = {}
         """The calls each invocation has made so far."""
@@ -176,7 +116,7 @@ class _Explorer:
         plan = self.faults.plan
         self.forks.report(
             {
-                "seed": _seed_text(name_of(self.journey), self.mode, plan, self.seed),
+                "seed": seed_text(name_of(self.journey), self.mode, plan, self.seed),
                 "call": self.faults.struck[-1].name if self.faults.struck else "",
                 "plan": list(plan.items()),
                 "problems": problems,
@@ -187,8 +127,7 @@ class _Explorer:
         return self.forks.results()
 
     def _direct(self, call: Call, perform: Perform) -> Any:
-        retried = any(call.attempt and call.attempt == struck.attempt for struck in self.faults.struck)
-        if len(self.faults.plan) < self.depth and not retried:
+        if len(self.faults.plan) < self.depth and not self.faults.lasts(call) and self.where(call):
             for kind in self._kinds(call, perform):
                 if self._chosen(call, kind) and self.forks.branch():
                     self.faults.plan[call.number] = kind

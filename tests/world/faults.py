@@ -5,8 +5,8 @@ die_before, die_after   the process dies before or after the call took effect; a
 client_gone             as die_after during an API request, and the client never comes back
 answer_lost             the call took effect, its answer did not arrive; the SDK tries again by itself
 timed_out               as answer_lost, but every retry of the SDK gets no answer either: the function sees an error
-throttled               refused, and so is every retry of the SDK
-transaction_conflict    another transaction holds an item: DynamoDB cancels, nothing is written, the SDK does not retry
+throttled               refused, and so is the same request for the rest of the invocation, whoever tries it again
+transaction_conflict    another transaction holds an item, once: DynamoDB cancels, nothing is written, the SDK gives up
 partly_refused          a batch call succeeds except for its last entry
 stale                   an eventually consistent read sees the table without its latest write
 unreachable             the provider could not be reached: nothing happened there
@@ -26,7 +26,6 @@ from .keys import eventual_tables
 
 ITEM_WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 BATCHES = {"PutEvents", "BatchGetItem"}
-LASTING = {"timed_out", "throttled"}
 
 
 class ClientGone(BaseException):
@@ -68,14 +67,20 @@ class Faults:
 
     def __call__(self, call: Call, perform: Perform) -> Any:
         """Make the call, or what becomes of it."""
-        kind = self.plan.get(call.number) or self._lasting.get(call.attempt)
+        kind = self.plan.get(call.number) or self._lasting.get(call.attempt) or self._lasting.get(_again(call))
         if kind is None:
             return perform()
         if call.number in self.plan:
             self.struck.append(call)
-            if kind in LASTING and call.attempt:
+            if kind == "timed_out" and call.attempt:
                 self._lasting[call.attempt] = kind
+            elif kind == "throttled":
+                self._lasting[_again(call)] = kind
         return self._strike(kind, call, perform)
+
+    def lasts(self, call: Call) -> bool:
+        """Whether an earlier fault already decides what becomes of this call."""
+        return call.attempt in self._lasting or _again(call) in self._lasting
 
     def _strike(self, kind: str, call: Call, perform: Perform) -> Any:
         match kind:
@@ -98,6 +103,13 @@ class Faults:
             case "partly_refused":
                 return _partly(call, perform)
         return _refusal(kind, call)
+
+
+def _again(call: Call) -> str:
+    """Names a request and its repetitions within one invocation."""
+    invocation = current.get()
+    assert invocation is not None
+    return f"{invocation.request_id} {call.name}"
 
 
 def _die(call: Call) -> None:

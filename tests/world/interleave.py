@@ -18,10 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, BaseRouter
+from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from greenlet import getcurrent, greenlet
 
-from . import runtime
+from . import memory, runtime
 from .calls import Call, Perform
 from .explore import NothingExplored
 from .forks import Forks
@@ -176,12 +176,12 @@ def _independent(one: Call, other: Call) -> bool:
 
 def _process_state() -> dict[str, Any]:
     """What concurrent Lambdas have one of each, and actors in one process must not share."""
-    resolvers = [value for module in runtime.product_modules() for value in vars(module).values()]
     return {
         "environment": dict(os.environ),
         "streams": (sys.stdout, sys.stderr, runtime.STREAM.sink),
         "router": {name: BaseRouter.__dict__[name] for name in _ROUTER_STATE if name in BaseRouter.__dict__},
-        "contexts": [(each, dict(each.context)) for each in resolvers if isinstance(each, ApiGatewayResolver)],
+        "contexts": [(resolver, dict(resolver.context)) for resolver in memory.resolvers],
+        "classes": [(owner, name, owner.__dict__[name]) for owner, name in memory.class_variables],
     }
 
 
@@ -195,3 +195,6 @@ def _restore(state: dict[str, Any]) -> None:
     for resolver, context in state["contexts"]:
         resolver.context.clear()
         resolver.context.update(context)
+    for owner, name, value in state["classes"]:
+        if owner.__dict__[name] is not value:
+            setattr(owner, name, value)

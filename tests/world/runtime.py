@@ -1,8 +1,5 @@
 """The Lambda runtime of a world: loads handlers, gives each its own environment, crosses the JSON boundary both ways,
-captures what is logged, and starts the process anew after a crash.
-
-A process that died loses its memory. All functions share one Python process here, so `cold_start` puts every
-module-level container and `functools.cache` of the product back to what it was right after import.
+captures what is logged, and lets a process that died forget (`memory`).
 """
 
 from __future__ import annotations
@@ -18,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from random import Random
-from types import ModuleType
 from typing import Any
 from uuid import UUID
 
@@ -27,9 +23,7 @@ from infra.template_model import Function, Template
 
 from .calls import Crash, Invocation, current
 from .clock import Clock
-
-# AWS clients hold no state of the product and are slow to make.
-KEPT_OVER_COLD_STARTS = {("commerce.aws", "_clients")}
+from .memory import cold_start, remember
 
 
 class InvocationFailed(Exception):
@@ -160,7 +154,7 @@ def _load(handler: str) -> Any:
         for each in logger.handlers:
             if type(each) is logging.StreamHandler and each.stream in (sys.stdout, sys.stderr, sys.__stdout__):
                 each.setStream(STREAM)
-    _remember()
+    remember()
     return found
 
 
@@ -174,50 +168,3 @@ def _log_as(function: str) -> None:
     if _speaker[0] != function:
         log.logger.cache_clear()
         _speaker[0] = function
-
-
-# ------------------------------------------------------------------------------------------------- process memory
-
-_memory: dict[tuple[str, str], Any] = {}
-_remembered: set[str] = set()
-
-
-def product_modules() -> Iterator[ModuleType]:
-    """The imported modules of the kernel and the functions."""
-    for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None) or ""
-        if ("/functions/" in path or "/layers/commerce/" in path) and "site-packages" not in path:
-            yield module
-
-
-def _remember() -> None:
-    """Note the module-level containers and plain values as import left them."""
-    for module in product_modules():
-        if module.__name__ in _remembered:
-            continue
-        _remembered.add(module.__name__)
-        for name, value in vars(module).items():
-            # UPPER CASE never changes by itself, so a test that plants a mistake there is left alone
-            if name.startswith("__") or not name.islower() or (module.__name__, name) in KEPT_OVER_COLD_STARTS:
-                continue
-            if isinstance(value, dict | list | set):
-                _memory[module.__name__, name] = value, value.copy()
-            elif value is None or isinstance(value, int | float | str | bytes):
-                _memory[module.__name__, name] = value, None
-
-
-def cold_start() -> None:
-    """Forget what the product kept in memory since import, as a new process has."""
-    for (module, name), (value, content) in _memory.items():
-        if isinstance(value, dict | set):
-            value.clear()
-            value.update(content)
-        elif isinstance(value, list):
-            value[:] = content
-        setattr(sys.modules[module], name, value)
-    for module in product_modules():
-        for value in list(vars(module).values()):
-            if callable(getattr(value, "cache_clear", None)):
-                value.cache_clear()
-            elif hasattr(value, "clear_context") and isinstance(getattr(value, "context", None), dict):
-                value.clear_context()  # a Powertools resolver keeps the request it was working on

@@ -19,8 +19,9 @@ from .aws import Aws
 from .calls import Call, Outside
 from .clock import Clock
 from .gateway import Gateway
+from .memory import cold_start
 from .pump import Delivery, Pump
-from .runtime import InvocationFailed, LogLine, Runtime, cold_start
+from .runtime import InvocationFailed, LogLine, Runtime
 
 PUBLIC_URL = "https://api.mandje.test"
 PARAMETERS = {"OidcIssuer": identity.ISSUER, "OidcAudience": identity.AUDIENCE, "PublicUrl": PUBLIC_URL}
