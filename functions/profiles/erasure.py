@@ -11,6 +11,7 @@ from typing import Any
 
 from commerce import clock, ids, problems, writes
 from profiles import history, people, table
+from profiles.graph import Component, Merge
 
 _LOOK_AGAIN_S = 60.0
 
@@ -21,16 +22,25 @@ def erase(profile_id: str) -> dict[str, Any]:
         found = table.load(profile_id).get(profile_id)
         if found is not None and found.erasure_id is not None:
             return resume(found.erasure_id)
-        line = people.lineage(profile_id)
+        if found is None:
+            raise problems.not_found("profile")
+        component, root = _person(found)
         erasure_id = ids.new()
         try:
-            writes.commit(
-                table.condemned(line.component, line.root, erasure_id, clock.iso(), clock.after(_LOOK_AGAIN_S))
-            )
+            writes.commit(table.condemned(component, root, erasure_id, clock.iso(), clock.after(_LOOK_AGAIN_S)))
         except writes.Refused:
             continue  # merged, unmerged or erased meanwhile
         return resume(erasure_id)
     raise problems.busy()
+
+
+def _person(found: table.Profile) -> tuple[Component, table.Profile]:
+    """Who goes. A profile whose key is gone came back with a backup: it goes by itself, as it was erased before."""
+    if found.state == "active" and found.key is None:
+        merges = found.component.merges if found.component else frozenset[Merge]()
+        return Component(frozenset({found.profile_id}), merges), found
+    line = people.lineage(found.profile_id)
+    return line.component, line.root
 
 
 def resume(erasure_id: str) -> dict[str, Any]:

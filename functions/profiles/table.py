@@ -365,7 +365,7 @@ def condemned(component: Component, root: Profile, erasure_id: str, at: str, loo
         "merge_ids": sorted(merge.merge_id for merge in component.merges),
         "state": "running", "requested_at": at, "version": 1,
     }  # fmt: skip
-    values = {":erasing": "erasing", ":active": "active", ":id": erasure_id, ":one": 1, ":root": root.profile_id}
+    values = {":erasing": "erasing", ":active": "active", ":id": erasure_id, ":one": 1, ":root": root.root}
     marks = []
     for member in sorted(component.members):
         is_root = member == root.profile_id

@@ -432,16 +432,27 @@ def test_who_is_being_erased_is_told_to_wait(world: World, monkeypatch: pytest.M
     assert sound(world) == []
 
 
-def test_a_profile_restored_from_a_backup_stays_erased(world: World) -> None:
-    """The keys live in a table of their own: restoring the profiles brings back noise, and it counts as erased."""
+def test_profiles_restored_from_a_backup_are_noise_and_can_be_erased_again(world: World) -> None:
+    # GIVEN a backup of the profiles from before an erasure; the keys live in a table of their own
     canaries(world)
+    people = read(world, ANNA)["profile_ids"]
     backup = world.items("ProfilesTable")
     world.call("DELETE", f"/profiles/{ANNA}", staff(world))
+    # WHEN it is restored
     table = world.template.tables["ProfilesTable"].name
     for item in backup:
         aws.client("dynamodb").put_item(TableName=table, Item=to_item(item))
     world.advance(301)
-    assert world.call("GET", f"/profiles/{ANNA}", staff(world)).status == 404
+    # THEN nobody can read it, and erasing it again cleans up what came back
+    for profile_id in people:
+        assert world.call("GET", f"/profiles/{profile_id}", staff(world)).status == 404
+    assert world.call("GET", "/profiles?identity=email:canary@example.com", staff(world)).json["items"] == []
+    for profile_id in people:
+        receipt = world.call("DELETE", f"/profiles/{profile_id}", staff(world))
+        assert (receipt.status, receipt.json["state"]) == (200, "done")
+    left = [item["pk"] for item in world.items("ProfilesTable") if item["pk"].startswith(("ID#", "LINK#", "T#"))]
+    assert left == []
+    assert not any("sealed" in item for item in world.items("ProfilesTable"))
 
 
 # ---------------------------------------------------------------------------------------------- access, bad input
