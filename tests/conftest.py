@@ -7,6 +7,15 @@ import pytest
 from tests.world import World
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--explore",
+        choices=("part", "all", "pairs"),
+        default="part",
+        help="how much of the faults to explore: a fixed part (default), every single one, or every pair",
+    )
+
+
 @pytest.fixture
 def world() -> World:
     """The whole deployed system in this process, empty and at 10:00 on 21 November 2026. See tests/world/README.md."""
