@@ -1,14 +1,14 @@
-"""The event door: give back what an order must not keep."""
+"""The event door: give back what an order must not keep, and ask nobody to pay for an order that ended."""
 
 from typing import Any
 
-from commerce import events, log
+from commerce import clock, events, log
 from commerce.consumer import consume
-from payments import naming, refunding
+from payments import books, naming, refunding, table
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Refund what `order.refund_due` and `order.cancelled` name, exactly once each."""
+    """Refund what orders must not keep, exactly once each; close what nobody may pay any more."""
     return consume(event, context, handle)
 
 
@@ -20,6 +20,9 @@ def handle(message: events.Envelope) -> None:
     elif message.type == "order.cancelled":
         cancelled = events.OrderCancelled.model_validate(message.data)
         _refund(message, cancelled.order_id, cancelled.refunds, "cancelled")
+        _close(cancelled.order_id)
+    elif message.type == "order.expired":
+        _close(events.OrderExpired.model_validate(message.data).order_id)
 
 
 def _refund(message: events.Envelope, order_id: str, refunds: list[events.RefundDue], reason: str) -> None:
@@ -31,3 +34,11 @@ def _refund(message: events.Envelope, order_id: str, refunds: list[events.Refund
         made = refunding.refund(wish)
         status = made.fact.status if made else "nothing left"
         log.outcome("refund", order_id=order_id, payment_id=each.payment_id, refund_id=name, status=status)
+
+
+def _close(order_id: str) -> None:
+    """Have the sweep look now at what is open for the order: it closes that at the provider."""
+    _, known = table.payable(order_id)
+    for payment in table.payments(known):
+        if "due" in payment:
+            books.look_again(payment, clock.iso())

@@ -97,22 +97,37 @@ def superseded(payment: dict[str, Any]) -> writes.Write:
 def opened(payment: dict[str, Any], ref: str, answer: dict[str, Any]) -> None:
     """The provider made the payment: keep its reference and what was answered.
 
-    Its webhook may have been quicker, so the status moves only if it still waits for this.
+    Its webhook may have been quicker, so the status moves only if it still waits for this. A start that was given up
+    meanwhile is open after all.
     """
     key = (payment["pk"], "-")
     kept = "provider_ref = if_not_exists(provider_ref, :ref), answer = if_not_exists(answer, :answer), #v = #v + :one"
     values: dict[str, Any] = {":ref": ref, ":answer": answer, ":one": 1}
-    states = {**_WAITING, ":lost": LOST, ":open": "open"}
     try:
         writes.commit(
             writes.update(
-                PAYMENTS, key, set=f"{kept}, #s = :open", remove="#e, refusal",
-                when="#s IN (:created, :unknown) OR refusal = :lost", names=_NAMES, values=values | states,
+                PAYMENTS, key, set=f"{kept}, #s = :open", remove="#e", when="#s IN (:created, :unknown)",
+                names=_NAMES, values=values | _WAITING | {":open": "open"}, refused=lambda old: _Moved(old),
             )
         )  # fmt: skip
-    except writes.Refused:
-        names = {"#v": "version", "#e": "event"}
-        writes.commit(writes.update(PAYMENTS, key, set=kept, remove="#e", names=names, values=values))
+    except writes.Refused as refused:
+        moved = refused.first(_Moved)
+        assert moved is not None, "the only condition"
+        if moved.payment.get("refusal") == LOST:
+            values |= {":open": "open"} | due.values(payment["pk"], clock.after(books.FIRST_LOOK_S))
+            again = f"{kept}, #s = :open, {due.SET}"
+            writes.commit(writes.update(PAYMENTS, key, set=again, remove="#e, refusal", names=_NAMES, values=values))
+        else:
+            names = {"#v": "version", "#e": "event"}
+            writes.commit(writes.update(PAYMENTS, key, set=kept, remove="#e", names=names, values=values))
+
+
+class _Moved(Exception):
+    """The payment waits no more for the provider's answer."""
+
+    def __init__(self, payment: dict[str, Any] | None) -> None:
+        super().__init__("moved")
+        self.payment = payment or {}
 
 
 def refused(payment: dict[str, Any], code: str) -> None:

@@ -109,10 +109,10 @@ class Till:
         with self._as_checkout():
             writes.commit(payables.opened(order))
 
-    def order_event(self, kind: str, event_id: str, refunds: list[dict[str, Any]]) -> None:
-        """Checkout says that money must go back; delivered with the next `settle`."""
+    def order_event(self, kind: str, event_id: str, refunds: list[dict[str, Any]] | None = None) -> None:
+        """Checkout says that an order ended, or that money must go back; delivered with the next `settle`."""
         data = {"order_id": self.order_id, "order_number": "7K2M-9QXD-4TZ0", "market": "nl", "channel": "web"}
-        data |= {"currency": "EUR", "total": 5000, "lines": [], "refunds": refunds, "reason": "late"}
+        data |= {"currency": "EUR", "total": 5000, "lines": [], "refunds": refunds or [], "reason": "late"}
         detail = {"id": event_id, "source": "mandje.checkout", "type": kind, "subject": f"order/{self.order_id}"}
         detail |= {"time": "2026-11-21T10:00:00.000Z", "dataschema": "x", "data": data, "specversion": "1.0"}
         entry = {"Source": "mandje.checkout", "DetailType": kind, "Detail": json.dumps(detail)}

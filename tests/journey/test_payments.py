@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.faults.shopper import ordered
 from tests.journey.payments_shop import CUSTOMER, ORDER, PAGE, Till, open_till
 from tests.world import World
+from tests.world.doctor_hook import violations
 
 
 @pytest.fixture
@@ -261,6 +263,24 @@ def test_a_start_that_never_arrived_is_given_up(till: Till) -> None:
     assert (late.status, late.json["code"]) == (422, "not_started")
 
 
+def test_a_start_that_was_given_up_too_early_is_open_after_all(till: Till) -> None:
+    """The provider takes so long that the sweep gives the start up; then it answers."""
+    world = till.world
+    provider = world.providers["mollie"]
+
+    def slow(method: str, path: str, headers: dict[str, str], body: bytes) -> Any:
+        if method == "POST":
+            world.outsiders["api.mollie.com"] = provider.handle
+            world.advance(660)
+        return provider.handle(method, path, headers, body)
+
+    world.outsiders["api.mollie.com"] = slow
+    answer = till.start(provider="mollie", method="link")
+    assert answer.status == 201
+    payment = till.payment(answer.json["payment_id"])
+    assert (payment["status"], "due" in payment, "refusal" in payment) == ("open", True, False)
+
+
 def test_our_own_bad_key_is_not_the_shopper_s_fault(till: Till) -> None:
     till.world.aws.secret("/mandje/stripe/other", {"secret_key": "sk_test_wrong", "webhook_secrets": []})
     answer = till.start(account="other")
@@ -327,6 +347,20 @@ STARTS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("kind", ["order.expired", "order.cancelled"])
+def test_when_an_order_ends_its_open_payments_are_closed_within_a_minute(till: Till, kind: str) -> None:
+    held = till.start(capture="manual", amount={"amount": 1000, "currency": "EUR"}).json["payment_id"]
+    till.world.providers["stripe"].door("pay", id=till.payment(held)["provider_ref"])
+    opened = till.start(return_url=PAGE).json["payment_id"]
+    till.world.settle()
+    till.close()
+    till.order_event(kind, "order/x@3")
+    till.world.settle()
+    till.world.advance(61)
+    assert (till.payment(held)["status"], till.payment(opened)["status"]) == ("canceled", "expired")
+    assert not [item for item in till.world.items("PaymentsTable") if "due" in item]
+
+
 def test_money_that_comes_all_the_same_is_recorded(till: Till) -> None:
     """The order ended while the shopper was paying: the fact counts, and checkout decides about it."""
     answer = till.start(provider="mollie", return_url=PAGE)
@@ -346,6 +380,23 @@ def test_a_webhook_that_never_comes_is_not_needed(till: Till) -> None:
     till.world.advance(1200, tick=300)
     assert {till.payment(each.json["payment_id"])["status"] for each in started} == {"captured"}
     assert sum(amount for _, amount in till.ledger()) == 4000
+
+
+def test_an_order_that_is_paid_twice_gives_one_back(world: World) -> None:
+    """Two pages were open, both were paid: the order is paid once, and the second payment goes back whole."""
+    shopper, order_id = ordered(world)
+    for key in ("one", "other"):
+        payment_id = shopper.pay(order_id, "mollie", key=key)["payment_id"]
+        (made,) = [
+            each for each in world.items("PaymentsTable") if (each["pk"], each["sk"]) == (f"P#{payment_id}", "-")
+        ]
+        world.providers["mollie"].door("pay", id=made["provider_ref"])
+    world.settle()
+    world.advance(60, tick=10)
+    payments = [item for item in world.items("PaymentsTable") if item["pk"].startswith("P#") and item["sk"] == "-"]
+    assert sorted(payment["status"] for payment in payments) == ["captured", "refunded"]
+    assert shopper.order(order_id)["state"] == "paid"
+    assert not violations(world)
 
 
 # ------------------------------------------------------------------------------------------------- held
