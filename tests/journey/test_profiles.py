@@ -581,3 +581,48 @@ def test_what_people_cost(world: World) -> None:
     assert entry == (1, 1.0, 0)
     assert merge[1] <= 14
     assert first[1] <= 8
+
+
+# ----------------------------------------------------------------------------------------------- the real shop's day
+
+
+def test_a_day_in_the_shop_is_on_the_profile(world: World) -> None:
+    # GIVEN a shopper who filled a basket as a guest and then signed in
+    world.seed_products({"TEE": 1995})
+    anna = world.token("customer", ANNA)
+    guest = world.call("POST", "/baskets", json={"channel": "web"}).json
+    line = {"sku": "TEE", "quantity": 2}
+    path = f"/baskets/{guest['basket']['basket_id']}/lines"
+    assert world.call("POST", path, guest["token"], json=line, key="add").status in (200, 201)
+    claimed = world.call("POST", "/me/basket/claims", anna, json={"basket_token": guest["token"]}, key="claim")
+    assert claimed.status in (200, 201), claimed
+    # WHEN she orders and pays
+    order = world.call(
+        "POST", "/checkouts", anna, key="order",
+        json={
+            "basket_id": claimed.json["basket"]["basket_id"],
+            "contact": {"name": "Anna de Vries", "email": "anna@example.com"},
+            "fulfilment": {"kind": "delivery", "address": {
+                "line1": "Damrak 1", "postal_code": "1012 LG", "city": "Amsterdam", "country": "NL"}},
+        },
+    )  # fmt: skip
+    assert order.status == 201, order
+    payment = world.call("POST", f"/orders/{order.json['order_id']}/payments", anna, key="pay",
+                         json={"provider": "stripe", "method": "online"})  # fmt: skip
+    assert payment.status == 201, payment
+    stored = [item for item in world.items("PaymentsTable") if item.get("payment_id") == payment.json["payment_id"]]
+    (intent,) = {item["provider_ref"] for item in stored if "provider_ref" in item}
+    world.providers["stripe"].door("pay", id=intent)
+    world.settle()
+    # THEN her history tells it, newest first
+    history = world.call("GET", f"/profiles/{ANNA}/timeline", anna).json["items"]
+    assert sorted(each["type"] for each in history) == [
+        "basket.merged",
+        "order.paid",
+        "order.placed",
+        "payment.captured",
+    ]
+    assert [each["at"] for each in history] == sorted((each["at"] for each in history), reverse=True)
+    assert {each["order_id"] for each in history if each["order_id"]} == {order.json["order_id"]}
+    assert {each["amount"]["amount"] for each in history if each["amount"]} == {order.json["totals"]["total"]["amount"]}
+    assert sound(world) == []
