@@ -14,16 +14,19 @@ from payments import mailbox, postings
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Work off a batch of stream records of inbox items; returns the partial batch response."""
+    given_back = []
     for record in event["Records"]:
         item = _to_work_off(record)
         if item is None:
             continue
         try:
             work_off(item)
-        except Exception as error:  # given back: the stream delivers it again
+        except Exception as error:  # given back: the stream delivers it and those behind it again
             log.failure("webhook given back", error, inbox=item["pk"])
-            return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
-    return {"batchItemFailures": []}
+            given_back = [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]
+            break
+    log.outcome("postings", records=len(event["Records"]), given_back=len(given_back))
+    return {"batchItemFailures": given_back}
 
 
 def work_off(item: dict[str, Any]) -> str:

@@ -106,6 +106,27 @@ def test_a_payment_that_stops_half_way_can_be_tried_again_on_the_same_page(till:
     assert till.told() == ["payment.failed", "payment.captured"]
 
 
+@pytest.mark.parametrize(
+    ("provider", "door", "status"),
+    [
+        ("mollie", "fail", "failed"),
+        ("mollie", "cancel", "canceled"),
+        ("mollie", "expire", "expired"),
+        ("stripe", "expire", "expired"),
+        ("stripe", "fail", "failed"),
+    ],
+)
+def test_an_attempt_that_ends_is_told_and_the_order_can_be_paid_otherwise(
+    till: Till, provider: str, door: str, status: str
+) -> None:
+    payment_id = till.start(provider=provider, return_url=PAGE).json["payment_id"]
+    till.world.providers[provider].door(door, id=till.payment(payment_id)["provider_ref"])
+    till.world.settle()
+    assert till.payment(payment_id)["status"] == status
+    assert [event["data"]["status"] for event in till.world.events("payment.failed")] == [status]
+    assert till.start().json["amount"]["amount"] == 5000
+
+
 # ------------------------------------------------------------------------------------------------- refused
 
 
