@@ -119,9 +119,9 @@ def check(
 
 
 def _condition(when: str, values: dict[str, Any] | None, names: dict[str, str] | None) -> dict[str, Any]:
-    request: dict[str, Any] = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    request: dict[str, Any] = {}
     if when:
-        request["ConditionExpression"] = when
+        request = {"ConditionExpression": when, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
     if values:
         request["ExpressionAttributeValues"] = {name: to_attribute(value) for name, value in values.items()}
     if names:
