@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "Content-Type": _TYPES[name],
         "Cache-Control": "public, max-age=300",
         "X-Content-Type-Options": "nosniff",
+        "Access-Control-Allow-Origin": os.environ.get("CORS_ORIGIN", "*"),
     }
     if name == "docs.html":
         headers |= {"Content-Security-Policy": _policy(text), "Referrer-Policy": "no-referrer"}

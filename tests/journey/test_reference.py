@@ -31,6 +31,15 @@ def test_people_get_a_page_that_may_load_nothing(world: World) -> None:
     assert len(world.logs) == 1
 
 
+def test_a_browser_may_read_every_answer(world: World) -> None:
+    """Preflights are the gateway's; the answers themselves must carry the origin, refusals too."""
+    for path in ("/openapi.json", "/docs", "/me", "/products?limit=0", "/products/none"):
+        answer = world.call("GET", path, world.token("customer"))
+        assert answer.headers["access-control-allow-origin"] == "*", path
+    exposed = world.call("GET", "/me", world.token("customer")).headers["access-control-expose-headers"]
+    assert "Idempotent-Replayed" in exposed
+
+
 def test_every_example_in_the_reference_is_a_valid_request(world: World) -> None:
     """The curl lines are not refused for what they say (they may be for what does not exist here)."""
     world.seed_products({"TEE-NAVY-M": 1995})

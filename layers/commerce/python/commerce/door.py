@@ -6,6 +6,7 @@ that Lambda counts it and API Gateway answers 502. Each invocation logs one line
 
 import base64
 import json
+import os
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -26,6 +27,7 @@ MAX_BODY = 64 * 1024
 MAX_IMPORT = 1024 * 1024
 _MAX_DEPTH = 16
 _PROBLEM = "application/problem+json"
+_EXPOSED = "Idempotent-Replayed,Retry-After"
 _THROTTLED = {"ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded",
               "TransactionInProgressException", "InternalServerError", "ServiceUnavailable"}  # fmt: skip
 
@@ -108,7 +110,7 @@ def handler(app: APIGatewayRestResolver, max_body: int = MAX_BODY) -> Handler:
                 log.failure("request failed", error, **members)
                 raise
         log.outcome("request", status=answer["statusCode"], ms=round((clock.source() - started) * 1000), **members)
-        return answer
+        return _for_browsers(answer)
 
     return handle
 
@@ -152,6 +154,15 @@ def _plain(problem: problems.Problem) -> dict[str, Any]:
         headers["Retry-After"] = ["1"]
     body = json.dumps(problem.as_map(instance=events.Cause.correlation_id or None), ensure_ascii=False)
     return {"statusCode": problem.status, "multiValueHeaders": headers, "body": body, "isBase64Encoded": False}
+
+
+def _for_browsers(answer: dict[str, Any]) -> dict[str, Any]:
+    """API Gateway answers preflights itself, but what passes through it must say itself who may read it."""
+    origin = os.environ.get("CORS_ORIGIN")
+    if origin:
+        allowed = {"Access-Control-Allow-Origin": [origin], "Access-Control-Expose-Headers": [_EXPOSED]}
+        answer["multiValueHeaders"] = (answer.get("multiValueHeaders") or {}) | allowed
+    return answer
 
 
 def _with_text_body(event: dict[str, Any]) -> dict[str, Any]:
