@@ -93,8 +93,9 @@ def get_payment(payment_id: PaymentId) -> views.PaymentDetails:
     tags=["payments"],
     responses=door.problem_responses(400, 401, 403, 404, 409, 503) | {201: {"description": "Created"}},
 )
-def capture_payment(payment_id: PaymentId, asked: views.CapturePayment) -> Response[views.CaptureMade]:
+def capture_payment(payment_id: PaymentId, body: views.CapturePayment | None = None) -> Response[views.CaptureMade]:
     """Capture an authorized payment, in part or in whole."""
+    asked = body or views.CapturePayment()
     principal = door.caller(app)
     principal.need("payments:write")
     request = door.idempotent(app, principal, asked)

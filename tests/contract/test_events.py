@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from commerce import events
 from infra import sam
 from infra.template import load
-from tests.contract.day import live_through
 from tests.world import World
 from tests.world.doctor_hook import violations
 from tests.world.matching import matches
@@ -20,14 +17,6 @@ ELSEWHERE = {
     "payment.authorized", "payment.refund_failed", "payment.amount_mismatch", "payment.received_late",
     "payment.chargeback_opened", "payment.chargeback_closed", "order.refund_due",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def day() -> World:
-    """One full day, lived once for all tests here."""
-    world = World()
-    live_through(world)
-    return world
 
 
 def test_the_day_breaks_nothing(day: World) -> None:

@@ -156,7 +156,8 @@ class Gateway(LocalGateway):
             ("$context.requestId", "local"),
         ):
             text = text.replace(variable, value)
-        return Answer(given.status or status, [*given.headers.items(), ("Content-Type", content_type)], text.encode())
+        dressed = {"Content-Type": content_type} | given.headers
+        return Answer(given.status or status, list(dressed.items()), text.encode())
 
 
 def _is_proxy_response(response: Any) -> bool:
