@@ -18,11 +18,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from infra import template
+from infra import sam, template
 from infra.say import Sorry, bold, dim
 
 BASKET = "0190a1b2-0000-7000-8000-0000000000b1"
 CUSTOMER = "0190a1b2-0000-7000-8000-000000000001"
+OPEN_ORDER, PAID_ORDER = "7K2M9QXD4TZC", "3TN5W8RB6XKV"
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def seeded_world() -> Any:
                 movement = {"location_id": location, "sku": product["sku"], "kind": "receipt", "quantity": 25}
                 world.call("POST", "/stock/movements", staff, json=movement, key=f"seed:{location}:{product['sku']}")
         _guest_basket()
+        _orders(world)
         _payments()
         _people(world)
     return world
@@ -119,14 +121,34 @@ def _guest_basket() -> None:
     from commerce import aws
     from commerce.items import to_item
 
-    dot = {"q": 2, "via": "web", "at": "2026-11-21T09:58:00.000Z"}
+    at = "2026-11-21T09:58:00.000Z"
     item = {
         "pk": f"B#{BASKET}", "sk": "-", "basket_id": BASKET, "state": "open", "channel": "web", "market": "nl",
-        "version": 2, "seen": {}, "recent": {}, "dots": {"TEE-NAVY-M|seed|1": dot}, "created_at": dot["at"],
-        "changed_at": dot["at"], "ttl": 4102444800,
+        "version": 2, "seen": {}, "recent": {}, "dots": {"SeedDot1": ["TEE-NAVY-M", 2, 1795255080000]}, "units": 2,
+        "created_at": at, "changed_at": at, "ttl": 4102444800,
     }  # fmt: skip
     os.environ.setdefault("BASKET_TABLE", template.load().tables["BasketTable"].name)
     aws.client("dynamodb").put_item(TableName=os.environ["BASKET_TABLE"], Item=to_item(item))
+
+
+def _orders(world: Any) -> None:
+    """What checkout's samples speak of: a customer's order that waits for its payment, and one that is paid."""
+    from commerce import ids
+
+    token, fresh = world.token("customer", CUSTOMER), ids.new_order_id
+    contact, address = {"name": "Anna"}, {"line1": "Kalverstraat 1", "postal_code": "1012 NX", "city": "Amsterdam"}
+    basket = world.call("GET", "/me/basket", token).json["basket_id"]
+    wanted = {"basket_id": basket, "contact": contact, "fulfilment": {"kind": "delivery", "address": address}}
+    try:
+        for order_id in (OPEN_ORDER, PAID_ORDER):
+            ids.new_order_id = lambda order_id=order_id: order_id
+            line = {"sku": "MUG-MANDJE", "quantity": 2}
+            world.call("POST", f"/baskets/{basket}/lines", token, json=line, key=f"seed-line-{order_id}")
+            world.call("POST", "/checkouts", token, json=wanted, key=f"seed-{order_id}")
+    finally:
+        ids.new_order_id = fresh
+    captured = json.loads((sam.ROOT / "events/checkout/captured.json").read_text().replace(OPEN_ORDER, PAID_ORDER))
+    world.invoke("checkout.on_event", captured)
 
 
 def _payments() -> None:
