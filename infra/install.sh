@@ -45,6 +45,10 @@ environment() {
         "$folder/bin/python" -m pip install --no-deps --no-build-isolation --disable-pip-version-check --no-index -e . >>"$log" 2>&1 ||
             die "installing the mandje command failed   (details: $log)"
     fi
+    if [ "$name" = ministack ] && [ -x .venv/bin/python ]; then
+        # Part of installing rather than of every first start; what is wrong with it, `mandje up` says better.
+        .venv/bin/python -m infra.cli build --target local >>"$log" 2>&1 || true
+    fi
     echo "$want" >"$folder/.installed"
     echo "$(($(date +%s) - started)) s"
 }
