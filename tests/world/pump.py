@@ -132,7 +132,9 @@ class Pump:
         for outbox in self.webhooks:
             outbox.tick()
         due = [s for s in self.template.schedules if self._due[s.name] <= self.clock.now and s.name not in self.paused]
-        due = [schedule for schedule in due if not self.idle(schedule)]
+        for schedule in [each for each in due if self.idle(each)]:
+            due.remove(schedule)
+            self.failing.pop(schedule.name, None)  # it would find nothing left to do
         if self.mode.shuffled:
             self.random.shuffle(due)
         for schedule in due:
