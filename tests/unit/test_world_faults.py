@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.world import World
-from tests.world.doctor_hook import left_over
-from tests.world.explore import Exploration, NothingExplored, explore, parse, replay
+from tests.world.doctor_hook import left_over, slips
+from tests.world.explore import explore, replay
+from tests.world.findings import Exploration, NothingExplored, parse
 from tests.world.interleave import interleave
 from tests.world.selftest import stock, toy_world, wrong
 
@@ -213,3 +214,19 @@ def test_each_actor_keeps_its_own_environment_and_log() -> None:
 def test_actors_that_cannot_meet_are_reported() -> None:
     with pytest.raises(NothingExplored):
         interleave(lambda world: stock(world, 1), [buyer("ann")], lambda world: [], make=toy_world)
+
+
+def test_an_error_of_programming_is_found_even_if_all_comes_right_in_the_end() -> None:
+    world = toy_world()
+    tries: list[int] = []
+
+    def stumble(event: object, context: object) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise AttributeError("'NoneType' object has no attribute 'get'")
+
+    world.runtime.stand_ins["ToyOnEvent"] = stumble
+    place_order(world)
+    assert len(tries) == 2
+    assert not left_over(world)
+    assert "slip: ToyOnEvent: AttributeError" in slips(world)[0]

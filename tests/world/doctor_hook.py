@@ -1,13 +1,18 @@
-"""The oracle after a run: nothing failed for good, and the product's own doctor finds its invariants kept."""
+"""The oracle after a run: nothing failed for good, no function slipped, and the product's own doctor finds nothing."""
 
 from __future__ import annotations
 
+import traceback
+
 from .world import World
+
+SLIPS = (AssertionError, AttributeError, LookupError, NameError, RecursionError, TypeError)
+"""Errors nobody raises on purpose: one of these inside a function is a mistake, even if all comes right in the end."""
 
 
 def violations(world: World) -> list[str]:
     """What is wrong with the world now, one line each; empty if all is well."""
-    return [*left_over(world), *diagnosis(world)]
+    return [*left_over(world), *slips(world), *diagnosis(world)]
 
 
 def left_over(world: World) -> list[str]:
@@ -25,6 +30,16 @@ def left_over(world: World) -> list[str]:
         for delivery in provider.standin.outbox.given_up
     ]
     return found
+
+
+def slips(world: World) -> list[str]:
+    """Invocations that ended in an error of programming, each with the line it came from."""
+    found = []
+    for failure in world.failures:
+        if isinstance(failure.error, SLIPS):
+            frame = traceback.extract_tb(failure.error.__traceback__)[-1]
+            found.append(f"slip: {failure} at {frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}")
+    return sorted(set(found))
 
 
 def diagnosis(world: World) -> list[str]:
