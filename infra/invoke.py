@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ def _orders(world: Any) -> None:
     wanted = {"basket_id": basket, "contact": contact, "fulfilment": {"kind": "delivery", "address": address}}
     try:
         for order_id in (OPEN_ORDER, PAID_ORDER):
-            ids.new_order_id = lambda order_id=order_id: order_id
+            ids.new_order_id = partial(str, order_id)
             line = {"sku": "MUG-MANDJE", "quantity": 2}
             world.call("POST", f"/baskets/{basket}/lines", token, json=line, key=f"seed-line-{order_id}")
             world.call("POST", "/checkouts", token, json=wanted, key=f"seed-{order_id}")
