@@ -1,4 +1,4 @@
-"""The event door: a basket is found by any profile of its owner."""
+"""The event door: a basket is found by any profile of its owner, and goes when the owner is erased."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def handle(message: events.Envelope) -> None:
-    """A profile got an account, or two profiles became one person (and maybe not, after all)."""
+    """A profile got an account, two profiles became one person (and maybe not, after all), or somebody is erased."""
     match message.type:
         case "profile.identified":
             said = events.ProfileIdentified.model_validate(message.data)
@@ -24,3 +24,5 @@ def handle(message: events.Envelope) -> None:
         case "profile.unmerged":
             undone = events.ProfileUnmerged.model_validate(message.data)
             owners.alias(undone.absorbed_id, undone.merge_id, None)
+        case "profile.erased":
+            owners.forget(events.ProfileErased.model_validate(message.data).profile_id, message.id)

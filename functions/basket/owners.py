@@ -7,7 +7,7 @@ import contextlib
 from typing import Any
 
 from basket import table
-from commerce import baskets, clock, due, events, ids, reads, writes
+from commerce import baskets, clock, due, events, ids, inbox, reads, writes
 
 Item = dict[str, Any]
 
@@ -110,3 +110,41 @@ def hand_over(profile_id: str, basket_id: str, because: str, person: str) -> Non
                 values={":basket": basket_id},
             )
         )  # fmt: skip
+
+
+def forget(person: str, event_id: str) -> None:
+    """A person is erased: the basket is emptied and belongs to nobody, and what their claims did is gone.
+
+    May die half-way and be told again: the way to the basket goes last, together with the mark that it was done. So a
+    repeat never touches the basket of somebody who came back. Raises `inbox.AlreadyHandled`.
+    """
+    if reads.get("BASKET", inbox.key("basket", event_id)):
+        raise inbox.AlreadyHandled(event_id)
+    owner = person
+    while found := reads.get("BASKET", (f"OWNER#{owner}", "-")):
+        if "basket_id" in found or "account" not in found["because"]:
+            break
+        owner = found["because"]["account"]
+    for record in reads.every("BASKET", f"OWNER#{owner}", prefix="MERGE#"):
+        writes.commit(writes.delete("BASKET", (record["pk"], record["sk"]), when=""))
+    if found and "basket_id" in found:
+        with contextlib.suppress(writes.Refused):  # it was done before
+            writes.commit(_emptied(found["basket_id"], owner))
+    ways = [writes.delete("BASKET", (f"OWNER#{each}", "-"), when="") for each in sorted({owner, person})]
+    writes.commit(ways, inbox.handled("BASKET", "basket", event_id))
+
+
+def _emptied(basket_id: str, owner: str) -> writes.Write:
+    return writes.update(
+        "BASKET",
+        baskets.key(basket_id),
+        set="dots = :none, recent = :none, seen = :none, took = :none, units = :zero, #ttl = :ttl,"
+        " #v = #v + :one, #e = :event",
+        remove=f"#o, customer_id, last_order, {due.REMOVE}",
+        when="customer_id = :owner",
+        values={
+            ":none": {}, ":zero": 0, ":one": 1, ":owner": owner, ":ttl": clock.epoch_after(0),
+            ":event": events.of("basket.changed", change="erased"),
+        },
+        names={"#ttl": "ttl", "#v": "version", "#e": "event", "#o": "owner"},
+    )  # fmt: skip

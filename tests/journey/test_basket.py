@@ -596,6 +596,33 @@ def test_merged_profiles_share_what_staff_find_but_not_what_accounts_see(shop: W
     assert found() == {}
 
 
+@pytest.mark.parametrize("by_account", [False, True])
+def test_an_erased_person_leaves_no_basket_behind(shop: World, by_account: bool) -> None:
+    # GIVEN a customer with a basket, a claim, and an old tab that leads there
+    guest, customer = Guest(shop), shop.token("customer")
+    guest.add("TEE")
+    merge = claim(shop, guest, customer).json
+    mine = merge["basket"]["basket_id"]
+    profile = "0190a1b2-0000-7000-8000-0000000000f1" if by_account else CUSTOMER
+    if by_account:
+        hear(shop, "profile.identified", profile_id=profile, identity_id="i", kind="account", customer_id=CUSTOMER)
+    # WHEN (told twice)
+    for _ in range(2):
+        hear(shop, "profile.erased", profile_id=profile)
+    # THEN nothing says whose it was or what was in it
+    kept = [item | {"event": None} for item in shop.items("BasketTable") if item["pk"][:2] in ("B#", "OW")]
+    assert CUSTOMER not in json.dumps(kept)
+    assert stored(shop, mine)["dots"] == {}
+    assert "customer_id" not in stored(shop, mine)
+    assert shop.call("GET", guest.path, guest.token).status == 404
+    assert shop.call("DELETE", f"/me/basket/claims/{merge['merge']['merge_id']}", customer).status == 404
+    # AND who comes back has a new basket, which a late repeat does not touch
+    again = shop.call("GET", "/me/basket", customer).json["basket_id"]
+    assert again != mine
+    hear(shop, "profile.erased", profile_id=profile)
+    assert shop.call("GET", "/me/basket", customer).json["basket_id"] == again
+
+
 def hear(world: World, event: str, **data: Any) -> None:
     """Deliver a bus event to the basket service."""
     detail = {
