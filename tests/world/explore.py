@@ -159,6 +159,8 @@ class _Explorer:
             return bool(perform().content != now)
 
     def _chosen(self, call: Call, kind: str) -> bool:
+        if self.faults.plan:
+            return True  # a slice is of first faults; each is followed by all second ones
         part, parts = self.slice or (0, 1)
         return zlib.crc32(f"{self.seed} {self.mode} {call.number} {kind}".encode()) % parts == part
 
