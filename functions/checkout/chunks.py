@@ -18,7 +18,6 @@ from checkout.order import Order
 from checkout.seen import Levels
 from checkout.table import Held
 from commerce import baskets, problems, writes
-from commerce.holds import Shortage
 from commerce.requests import Request
 
 _RACES = 10
@@ -95,19 +94,18 @@ def _take_rest(order: Order, held: Held, basket: Mapping[str, Any] | None, seen:
             return order | {"state": "placed", "version": order["version"] + 1}
         except writes.Refused as refused:
             overtaken += 1
-            # First of all: is this still ours to do? A piece another run took looks like a shortage, too.
+            # First of all: is this still ours to do? What another run took or finished looks like a shortage, too.
+            order, held = _as_it_is(order["order_id"])
+            if order["state"] != "placing":
+                return order
             if refused.all(writes.Superseded):
-                order, held = _as_it_is(order["order_id"])
-                if order["state"] != "placing":
-                    return order
-            elif refused.all(Shortage):
-                undo(order)
-                raise
-            elif gone := refused.first(baskets.BasketChanged):
-                if not offers.still_there(rules.dots_of(order), gone.basket):
-                    undo(order)
-                    raise
+                continue
+            gone = refused.first(baskets.BasketChanged)
+            if gone and offers.still_there(rules.dots_of(order), gone.basket):
                 basket = gone.basket
+                continue
+            undo(order)
+            raise
     raise rules.in_progress()
 
 

@@ -15,9 +15,19 @@ def move_on(order_id: str) -> None:
 
     The index that named it may be behind; what the order itself says counts.
     """
-    order = table.read(order_id)
-    if order is None or order.get("due", "~") > clock.iso():
+    for _ in range(_RACES):
+        order = table.read(order_id)
+        if order is None or order.get("due", "~") > clock.iso():
+            return
+        try:
+            _move_on(order)
+        except writes.Refused:
+            continue  # somebody else has just moved it: look again
         return
+    raise problems.busy()
+
+
+def _move_on(order: Order) -> None:
     if order["state"] == "placing":
         chunks.undo(order)
     elif "unwinding" in order:

@@ -71,7 +71,11 @@ def _again(marker: Mapping[str, Any]) -> Placed:
     if order is None or order["state"] == "rejected":
         raise rules.in_progress()
     if order["state"] == "placing":
-        order = chunks.carry_on(order)
+        try:
+            order = chunks.carry_on(order)
+        except writes.Refused:
+            # It cannot be finished and has been given back: the next try finds a fresh start.
+            raise rules.in_progress() from None
     return Placed(order, replayed=True)
 
 

@@ -173,7 +173,7 @@ class OrderView(View):
     """An order."""
 
     order_id: str
-    order_number: str = Field(examples=["7K2M-9QXD-4TZ0"])
+    order_number: str = Field(examples=["7K2M-9QXD-4TZC"])
     state: Literal["placing", "placed", "paid", "fulfilled", "rejected", "expired", "cancelled"]
     channel: str
     market: str

@@ -38,6 +38,7 @@ def scene(stock: int, *baskets: int, lines: int = 1, place: int = 0, late: bool 
             shop.stock(sku, stock)
         world.shop = shop  # type: ignore[attr-defined]
         world.shoppers = [shop.basket(dict.fromkeys(skus, pieces)) for pieces in baskets]  # type: ignore[attr-defined]
+        world.pump.paused.add("PaymentsEvents")  # its payments exist only as events
         for shopper in world.shoppers[:place]:  # type: ignore[attr-defined]
             assert shop.place(shopper, key="scene").status == 201
         if late:
@@ -122,7 +123,7 @@ def nothing_lost(world: World) -> str | None:
 def test_the_last_piece_is_sold_once_whoever_is_faster() -> None:
     found = interleave(scene(1, 1, 1), [places(0), places(1)], sound(states(("placed",)), nothing_lost))
     assert not found.failures
-    assert found.schedules > 5
+    assert found.schedules >= 5
 
 
 def test_three_buyers_of_two_pieces() -> None:
@@ -236,7 +237,7 @@ def big_order_expires(world: World) -> None:
     answer = shop.place(shopper)
     assert answer.status == 201, answer
     world.settle()
-    for _ in range(3):
+    for _ in range(4):
         world.advance(901)
     assert shop.order(answer.json["order_id"])["state"] == "expired"
     assert shop.lines(shopper) == {"TEE-0": 1, "TEE-1": 1, "TEE-2": 1}
@@ -251,7 +252,7 @@ def big_order_cancelled(world: World) -> None:
     order_id = shop.orders()[0]["order_id"]
     answer = shop.cancel(order_id, shopper.token)
     assert (answer.status, answer.json["state"]) == (200, "cancelled"), answer
-    for _ in range(3):
+    for _ in range(4):
         world.advance(61)
     assert shop.order(order_id)["state"] == "cancelled"
     assert shop.lines(shopper) == {"TEE-0": 1, "TEE-1": 1, "TEE-2": 1}

@@ -51,9 +51,13 @@ class Shop:
 
     def product(self, sku: str, price: int = 1000, **members: Any) -> None:
         """A product with one price in euro cents."""
+        self.put("CATALOG", self.product_item(sku, price, **members))
+
+    def product_item(self, sku: str, price: int = 1000, **members: Any) -> dict[str, Any]:
+        """The item of a product."""
         prices = {"EUR": {"amount": price, "since": "2026-01-01T00:00:00.000Z"}}
         item = {"pk": f"SKU#{sku}", "sk": "-", "sku": sku, "name": sku.title(), "prices": prices, "was": []}
-        self.put("CATALOG", item | {"tax_class": "standard", "version": 1} | members)
+        return item | {"tax_class": "standard", "version": 1} | members
 
     def stock(
         self, sku: str, quantity: int, location_id: str = WAREHOUSE, shard: str | None = None, **also: Any
@@ -61,9 +65,7 @@ class Shop:
         """What is on hand of a SKU somewhere."""
         from commerce import holds
 
-        with self.inside():
-            level = holds.new_level(sku, location_id, quantity, shard=shard)
-        self.put("STOCK", level | also)
+        self.put("STOCK", holds.new_level(sku, location_id, quantity, shard=shard) | also)
 
     def sells(self, **stock: int) -> None:
         """Products of 10.00 with that much stock in the warehouse."""
@@ -95,6 +97,16 @@ class Shop:
 
         with self.inside():
             writes.commit(writes.put(table, item, when=""))
+
+    def put_many(self, table: str, items: list[dict[str, Any]]) -> None:
+        """Many items, 25 a request."""
+        from commerce import aws
+        from commerce.items import to_item
+
+        with self.inside():
+            for start in range(0, len(items), 25):
+                writes = [{"PutRequest": {"Item": to_item(item)}} for item in items[start : start + 25]]
+                aws.client("dynamodb").batch_write_item(RequestItems={aws.table(table): writes})
 
     @contextmanager
     def inside(self) -> Iterator[None]:
