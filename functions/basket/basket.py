@@ -17,16 +17,15 @@ FORGET_AT_ONCE = 50
 
 @dataclass(frozen=True)
 class Limits:
-    """How much fits: `lines` (saved ones count), `quantity` of a line, and `dots` before they are folded together."""
+    """How much fits: `lines` (saved ones count), `quantity` of a line, `recent` names of gone dots."""
 
     lines: int
-    dots: int
     quantity: int
-    recent: int = 1000
+    recent: int
 
 
-PEOPLE = Limits(lines=200, dots=400, quantity=999)
-TRADE = Limits(lines=2000, dots=2200, quantity=99_999)
+PEOPLE = Limits(lines=200, quantity=999, recent=1000)
+TRADE = Limits(lines=2000, quantity=99_999, recent=3000)
 """Staff and tills, for business customers."""
 
 
@@ -152,7 +151,7 @@ def fitted(opened: Opened, edit: Edit, limits: Limits, hour: int) -> Edit:
 
     `hour` counts from the epoch: names of dots that went more than a day ago are forgotten.
 
-    Beyond so many dots, those of a line that say the same are folded into one. Folding is a `set` by somebody who
+    More dots than there may be lines are folded, those of a line into one. Folding is a `set` by somebody who
     saw them all: a device that still has them in its memory cannot remove the folded dot, so it survives.
     """
     edit = replace(edit, forget=outlived(opened.item["recent"], hour))
@@ -170,33 +169,35 @@ def fitted(opened: Opened, edit: Edit, limits: Limits, hour: int) -> Edit:
             raise problems.conflict(
                 "quantity-limit", f"A line has at most {limits.quantity} pieces.", limit=limits.quantity, sku=key[0]
             )
-    if len(after) > limits.dots and edit.growth > 0:
-        return replace(fold(before, edit, keep=limits.dots // 2), strict=True)
+    if edit.growth > 0 and len(after) > limits.lines:
+        return replace(fold(before, edit, keep=limits.lines // 2), strict=True)
     # Where lines and pieces cannot be too many even if each dot were a line and all pieces were in one, the write's
     # own conditions keep the limits (`table.room`), however many such edits come at once. Elsewhere the version does.
-    many = edit.growth > 0 and len(after) > limits.lines
     much = edit.added_units > 0 and opened.item["units"] + edit.added_units > limits.quantity
-    return replace(edit, strict=many or much)
+    return replace(edit, strict=much)
 
 
 def fold(before: Mapping[str, Dot], edit: Edit, keep: int) -> Edit:
     """The edit, which also folds dots of the longest lines together until about `keep` are left.
 
-    Dots that differ in where they came from are not folded: a merge must stay undoable.
+    Dots that differ in where they came from are not folded: a merge must stay undoable. Those of devices go last:
+    devices name the dots they saw, simple clients do not.
     """
-    groups: dict[tuple[Any, ...], list[str]] = {}
+    groups: dict[tuple[bool, Any], list[str]] = {}
     for name, dot in before.items():
         if name not in edit.drop:
-            groups.setdefault((dot.sku, dot.saved, dot.origin, dot.through), []).append(name)
+            alike = (dot.sku, dot.saved, dot.origin, dot.through)
+            groups.setdefault(("|" in name, alike), []).append(name)
     put, drop = dict(edit.put), dict(edit.drop)
     left = len(before)
-    for names in sorted(groups.values(), key=len, reverse=True):
-        if left <= keep or len(names) < 2:
+    for _, names in sorted(groups.items(), key=lambda group: (group[0][0], -len(group[1]))):
+        if left <= keep:
             break
-        quantity = sum(before[name].quantity for name in names)
-        put["=" + baskets.short_digest(*names)] = replace(before[names[0]], quantity=quantity)
-        drop |= {name: before[name] for name in names}
-        left -= len(names) - 1
+        if len(names) > 1:
+            quantity = sum(before[name].quantity for name in names)
+            put["=" + baskets.short_digest(*names)] = replace(before[names[0]], quantity=quantity)
+            drop |= {name: before[name] for name in names}
+            left -= len(names) - 1
     return replace(edit, put=put, drop=drop)
 
 

@@ -15,7 +15,7 @@ from commerce.problems import Problem
 A, B = "0190a1b2-0000-7000-8000-0000000000a1", "0190a1b2-0000-7000-8000-0000000000b1"
 TAG = baskets.tag(A)
 HOUR = 490_000
-SMALL = Limits(lines=3, dots=5, quantity=10, recent=4)
+SMALL = Limits(lines=3, quantity=10, recent=4)
 
 
 def dot(sku: str = "TEE", quantity: int = 1, at: int = 0, **more: Any) -> Dot:
@@ -146,7 +146,7 @@ def test_far_from_the_limits_an_edit_does_not_depend_on_what_others_do() -> None
 
 
 def test_too_many_dots_are_folded_without_losing_a_piece_or_where_they_came_from() -> None:
-    # GIVEN a basket at its most dots: 3 of one line, 2 that came with a merge
+    # GIVEN a basket of more dots than lines may be: 3 of one line, 2 that came with a merge
     dots = {f"k{place}": dot("A", at=place) for place in range(3)} | {
         f"m{place}": dot("A", at=9, origin=TAG) for place in range(2)
     }
