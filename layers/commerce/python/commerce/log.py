@@ -25,6 +25,6 @@ def failure(what: str, error: BaseException, **members: Any) -> None:
         step = step.tb_next
     where = f"{os.path.basename(step.tb_frame.f_code.co_filename)}:{step.tb_lineno}" if step else None
     # An AWS error says what by its code, which quotes nothing.
-    code = getattr(error, "response", {}).get("Error", {}).get("Code")
+    code = (getattr(error, "response", None) or {}).get("Error", {}).get("Code")
     kind = f"{type(error).__name__}:{code}" if code else type(error).__name__
     logger().error(what, extra={"error": kind, "where": where} | members)
