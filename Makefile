@@ -62,8 +62,8 @@ lint: .env-dev ## ruff, mypy, import-linter
 	@$(PY) -m mypy
 	@PYTHONPATH=$(ROOMS) .venv/bin/lint-imports --no-cache
 
-explore: .env-dev ## random whole-system stories with faults, for as long as you like  [ARGS=]
-	@$(PY) -m pytest tests/faults -m 'not third_party' $(ARGS)
+explore: .env-dev ## every single fault at every outside call of every journey  [EXPLORE=pairs: every pair; ARGS=]
+	@$(PY) -m pytest tests/faults --explore $(or $(EXPLORE),all) -s $(ARGS)
 
 # ----------------------------------------------------------------------------------------------------- the build
 
