@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from checkout import order as rules
 from checkout.views import PriceReceiptBody
 from commerce import baskets, clock, pricing, problems
 from commerce.markets import Market
@@ -23,7 +24,7 @@ def may_order(caller: Principal, basket: Mapping[str, Any]) -> bool:
 
 def may_see(caller: Principal, order: Mapping[str, Any], scope: str) -> bool:
     """Its owner, and staff or tills with the scope."""
-    return caller.has(scope) if caller.serves else bool(caller.key == order["owner"])
+    return caller.has(scope) if caller.serves else bool(caller.key == rules.owner_of(order))
 
 
 def refuse_basket(basket: Mapping[str, Any], version: int | None, moved_to: str | None) -> problems.Problem | None:

@@ -69,7 +69,7 @@ def draft(
     holds: Iterable[Hold],
     market: Market,
     terms: Terms,
-    sourcing: dict[str, Any],
+    sourcing: str,
 ) -> Order:
     """The order item for these dots of a basket, as it is at the moment of placing."""
     customer_id = basket.get("owner")
@@ -83,7 +83,6 @@ def draft(
         "market": market.id,
         "currency": market.currency,
         "channel": basket["channel"],
-        "owner": f"customer:{customer_id}" if customer_id else f"guest:{basket['basket_id']}",
         "basket_id": basket["basket_id"],
         "placed_at": terms.placed_at,
         "pay_by": terms.pay_by,
@@ -91,10 +90,15 @@ def draft(
         "fulfilment": terms.fulfilment,
         "sourcing": sourcing,
     }
-    helper = terms.placed_by if terms.placed_by != order["owner"] else None
     optional = {"customer_id": customer_id, "contact": terms.contact, "location_id": terms.location_id}
-    optional |= {"placed_by": helper}
+    optional |= {"placed_by": terms.placed_by if terms.placed_by != owner_of(order | optional) else None}
     return order | totals.as_map() | pack_dots(dots) | {k: v for k, v in optional.items() if v}
+
+
+def owner_of(order: Mapping[str, Any]) -> str:
+    """The key of the principal whose order it is: its customer, or the guest with its basket's token."""
+    customer_id = order.get("customer_id")
+    return f"customer:{customer_id}" if customer_id else f"guest:{order['basket_id']}"
 
 
 def order_lines(priced: Iterable[PricedLine], holds: Iterable[Hold]) -> list[dict[str, Any]]:
@@ -204,6 +208,14 @@ def next_step(order: Mapping[str, Any], payment_id: str = "", captured: int = 0)
         case "expired" | "cancelled" | "rejected" if kept > 0:
             return Step("refund", known, _share_out(order, known, kept, payment_id), str(order["state"]))
     return Step("note", known) if known != order.get("captured", {}) else None
+
+
+def after(order: Mapping[str, Any], step: Step) -> Order:
+    """The order once a step was written."""
+    changed = {**order, "captured": step.captured, "version": order["version"] + 1}
+    if step.kind == "refund":
+        changed["refund_due"] = with_refunds(order, step.refunds)
+    return changed | ({"state": "paid"} if step.kind in ("paid", "retake") else {})
 
 
 def refund_instead(order: Mapping[str, Any], step: Step, reason: str) -> Step:

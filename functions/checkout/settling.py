@@ -7,8 +7,11 @@ write. A delivery that is lost half-way, repeated or overtaken ends in the same 
 from checkout import chunks, seen, sourcing, table
 from checkout import order as rules
 from checkout.order import Order, Step
+from checkout.seen import Levels
 from checkout.sourcing import Plan
 from commerce import clock, events, markets, problems, writes
+from commerce.holds import Hold
+from commerce.pricing import PricedLine
 
 _RACES = 8
 
@@ -23,17 +26,18 @@ class NotNow(Exception):
 
 def captured(payment: events.PaymentCaptured) -> None:
     """A payment's captured total is known. Raises UnknownOrder and NotNow."""
+    order: Order | None = None
     for _ in range(_RACES):
-        order = _settled(payment.order_id)
+        order = order or _settled(payment.order_id)
         if payment.currency != order["currency"]:
             raise ValueError(f"order {payment.order_id} is not paid in {payment.currency}")
         step = rules.next_step(order, payment.payment_id, payment.captured)
         if step is None:
             return
         try:
-            _take(order, step)
+            order = rules.after(order, _take(order, step))
         except writes.Refused:
-            continue
+            order = None  # it has moved on: look again
     raise problems.busy()
 
 
@@ -68,7 +72,8 @@ def _settled(order_id: str) -> Order:
     return order
 
 
-def _take(order: Order, step: Step) -> None:
+def _take(order: Order, step: Step) -> Step:
+    """Write a step; the one that was written, as a late payment may end in a refund."""
     match step.kind:
         case "paid":
             table.pay(order, step)
@@ -77,24 +82,29 @@ def _take(order: Order, step: Step) -> None:
         case "refund":
             table.owe(order, step)
         case "retake":
-            _retake(order, step)
+            return _retake(order, step)
+    return step
 
 
-def _retake(order: Order, step: Step) -> None:
+def _retake(order: Order, step: Step) -> Step:
     """Paid after it expired: from wherever it can come now, else the money back. Lost races come here again."""
-    if chunks.is_big(order):
-        # One transaction cannot hold it, and half a late order helps nobody.
-        table.owe(order, rules.refund_instead(order, step, "late"))
-        return
+    # What one transaction cannot take again goes back: half a late order helps nobody.
+    reason = "late" if chunks.is_big(order) else "out-of-stock"
     priced = rules.whole_lines(order)
+    held, levels = ([], None) if chunks.is_big(order) else _available_again(order, priced)
+    if levels is None or not 0 < len(held) <= table.CHUNK:
+        instead = rules.refund_instead(order, step, reason)
+        table.owe(order, instead)
+        return instead
+    table.pay_late(order, step, rules.order_lines(priced, held), levels, table.open_basket(order["basket_id"]))
+    return step
+
+
+def _available_again(order: Order, priced: list[PricedLine]) -> tuple[list[Hold], Levels]:
+    """Where an order's lines could come from now (nothing if they cannot), and the levels that say so."""
     quantities = {line.sku: line.quantity for line in priced}
     market = markets.get(order["market"])
     able = seen.reachable(order["fulfilment"], market, order["channel"])
     levels = seen.look(quantities, [place.id for place in able])
     plan = sourcing.plan(quantities, able, levels.stock(), market.sourcing)
-    held = levels.holds(plan.shares) if isinstance(plan, Plan) else []
-    if not 0 < len(held) <= table.CHUNK:
-        table.owe(order, rules.refund_instead(order, step, "out-of-stock"))
-        return
-    lines = rules.order_lines(priced, held)
-    table.pay_late(order, step, lines, levels, table.open_basket(order["basket_id"]))
+    return (levels.holds(plan.shares) if isinstance(plan, Plan) else []), levels

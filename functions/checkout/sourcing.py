@@ -73,9 +73,9 @@ class Plan:
         """Where the goods come from: one parcel each."""
         return sorted({share.location_id for share in self.shares})
 
-    def decision(self) -> dict[str, Any]:
-        """For the order item: the rule, and how many places were weighed. Its lines say which were chosen."""
-        return {"rule": self.rule, "considered": self.considered}
+    def decision(self) -> str:
+        """For the order item: `fewest-parcels of 6`: the rule, and how many places were weighed."""
+        return f"{self.rule} of {self.considered}"
 
 
 def places(

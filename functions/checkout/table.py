@@ -103,7 +103,7 @@ def place(order: Order, seen: Levels, basket: Mapping[str, Any], request: Reques
         holds.take(rules.holds_of(order), order["order_id"], seen.items),
         _put(order),
         baskets.remove_ordered(basket, rules.dots_of(order), order["order_id"]),
-        payables.opened(order),
+        payables.opened(order | {"owner": rules.owner_of(order)}),
         requests.done("ORDERS", request, order_id=order["order_id"]),
     )
 
@@ -145,7 +145,7 @@ def finish(order: Order, held: Held, basket: Mapping[str, Any]) -> None:
         ),
         _forget_held(held),
         baskets.remove_ordered(basket, rules.dots_of(order), order["order_id"]),
-        payables.opened(order),
+        payables.opened(order | {"owner": rules.owner_of(order)}),
     )
 
 
