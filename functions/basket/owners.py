@@ -10,6 +10,7 @@ from basket import table
 from commerce import baskets, clock, due, events, ids, inbox, reads, writes
 
 Item = dict[str, Any]
+_ERASED = "erased"
 
 
 def create(channel: str, market: str, location_id: str | None) -> Item:
@@ -83,7 +84,7 @@ def alias(profile_id: str, because: str, person: str | None) -> bool:
         if found and "basket_id" in found:
             return False
         facts: dict[str, str] = dict(found["because"]) if found else {}
-        if because in facts and facts[because] in ("", person):
+        if _ERASED in facts or (because in facts and facts[because] in ("", person)):
             return True
         facts[because] = person or ""
         holding = [each for each in facts.values() if each]
@@ -115,23 +116,46 @@ def hand_over(profile_id: str, basket_id: str, because: str, person: str) -> Non
 def forget(person: str, event_id: str) -> None:
     """A person is erased: the basket is emptied and belongs to nobody, and what their claims did is gone.
 
-    May die half-way and be told again: the way to the basket goes last, together with the mark that it was done. So a
-    repeat never touches the basket of somebody who came back. Raises `inbox.AlreadyHandled`.
+    The person's id keeps the mark `erased`, so that facts told late lead nowhere; who comes back gets a new basket,
+    which a repeat does not touch. Raises `inbox.AlreadyHandled`.
     """
     if reads.get("BASKET", inbox.key("basket", event_id)):
         raise inbox.AlreadyHandled(event_id)
-    owner = person
-    while found := reads.get("BASKET", (f"OWNER#{owner}", "-")):
-        if "basket_id" in found or "account" not in found["because"]:
-            break
-        owner = found["because"]["account"]
-    for record in reads.every("BASKET", f"OWNER#{owner}", prefix="MERGE#"):
-        writes.commit(writes.delete("BASKET", (record["pk"], record["sk"]), when=""))
-    if found and "basket_id" in found:
-        with contextlib.suppress(writes.Refused):  # it was done before
-            writes.commit(_emptied(found["basket_id"], owner))
-    ways = [writes.delete("BASKET", (f"OWNER#{each}", "-"), when="") for each in sorted({owner, person})]
-    writes.commit(ways, inbox.handled("BASKET", "basket", event_id))
+    while True:
+        way = reads.get("BASKET", (f"OWNER#{person}", "-"))
+        owner = way["because"].get("account") if way and "because" in way else person
+        found = way if owner == person else reads.get("BASKET", (f"OWNER#{owner}", "-")) if owner else None
+        basket_id = found.get("basket_id") if found else None
+        for record in reads.every("BASKET", f"OWNER#{owner}", prefix="MERGE#"):
+            writes.commit(writes.delete("BASKET", (record["pk"], record["sk"]), when=""))
+        try:
+            writes.commit(
+                inbox.handled("BASKET", "basket", event_id),
+                _erased(person, way),
+                [_emptied(basket_id, str(owner))] if basket_id else [],
+                [_ownerless(str(owner), basket_id)] if basket_id and owner != person else [],
+            )
+        except writes.Refused as refused:
+            if done := refused.first(inbox.AlreadyHandled):
+                raise done from None
+        else:
+            return
+
+
+def _erased(person: str, way: Item | None) -> writes.Write:
+    """The person's id leads nowhere, if it still leads where it did."""
+    item: Item = {"pk": f"OWNER#{person}", "sk": "-", "because": {_ERASED: ""}, "version": 1}
+    if way is None:
+        return writes.put("BASKET", item)
+    if "basket_id" in way:
+        return writes.put("BASKET", item, when="basket_id = :was", values={":was": way["basket_id"]})
+    names, values = {"#v": "version"}, {":version": way["version"]}
+    item["version"] = way["version"] + 1
+    return writes.put("BASKET", item, when="#v = :version", names=names, values=values)
+
+
+def _ownerless(owner: str, basket_id: str) -> writes.Write:
+    return writes.delete("BASKET", (f"OWNER#{owner}", "-"), when="basket_id = :basket", values={":basket": basket_id})
 
 
 def _emptied(basket_id: str, owner: str) -> writes.Write:
