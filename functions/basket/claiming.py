@@ -7,7 +7,6 @@ from basket import merges, merging, owners, table
 from commerce import baskets, problems, requests, tokens, writes
 
 _ATTEMPTS = 8
-_ACCOUNT = "account"
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,12 @@ def belongs_to(profile_id: str, customer_id: str) -> None:
 
     Lines that staff had put into a basket of the profile come into the customer's, like a claim (and undone like one).
     """
-    if owners.alias(profile_id, _ACCOUNT, customer_id):
+    if owners.alias(profile_id, owners.ACCOUNT, customer_id):
         return
     _, basket_id = owners.owner_of(profile_id)
     if basket_id:
         claim(customer_id, basket_id)
-        owners.hand_over(profile_id, basket_id, _ACCOUNT, customer_id)
+        owners.hand_over(profile_id, basket_id, customer_id)
 
 
 def undo(owner: str, merge_id: str) -> Claimed:

@@ -7,10 +7,14 @@ import contextlib
 from typing import Any
 
 from basket import table
-from commerce import baskets, clock, due, events, ids, inbox, reads, writes
+from commerce import baskets, clock, due, events, ids, inbox, problems, reads, writes
 
 Item = dict[str, Any]
 _ERASED = "erased"
+ACCOUNT = "account"
+"""The fact that a profile has an account."""
+
+_ATTEMPTS = 8
 
 
 def create(channel: str, market: str, location_id: str | None) -> Item:
@@ -87,8 +91,7 @@ def alias(profile_id: str, because: str, person: str | None) -> bool:
         if _ERASED in facts or (because in facts and facts[because] in ("", person)):
             return True
         facts[because] = person or ""
-        holding = [each for each in facts.values() if each]
-        item: Item = {"pk": pk, "sk": "-", "because": facts, "alias_of": holding[-1] if holding else None}
+        item: Item = {"pk": pk, "sk": "-", "because": facts, "alias_of": _leads_to(facts)}
         item["version"] = found["version"] + 1 if found else 1
         unchanged = "#v = :version" if found else "attribute_not_exists(pk)"
         named: dict[str, Any] = {"names": {"#v": "version"}, "values": {":version": found["version"]}} if found else {}
@@ -97,14 +100,20 @@ def alias(profile_id: str, because: str, person: str | None) -> bool:
             return True
 
 
-def hand_over(profile_id: str, basket_id: str, because: str, person: str) -> None:
+def _leads_to(facts: dict[str, str]) -> str | None:
+    """An account is the surest fact; of merges the newest (their ids sort by time)."""
+    holding = {fact: person for fact, person in facts.items() if person}
+    return holding.get(ACCOUNT) or (holding[max(holding)] if holding else None)
+
+
+def hand_over(profile_id: str, basket_id: str, person: str) -> None:
     """The profile's own basket was merged into that person's: from now on the profile's id leads there."""
     with contextlib.suppress(writes.Refused):
         writes.commit(
             writes.put(
                 "BASKET",
                 {
-                    "pk": f"OWNER#{profile_id}", "sk": "-", "because": {because: person}, "alias_of": person,
+                    "pk": f"OWNER#{profile_id}", "sk": "-", "because": {ACCOUNT: person}, "alias_of": person,
                     "version": 1,
                 },
                 when="basket_id = :basket",
@@ -121,9 +130,9 @@ def forget(person: str, event_id: str) -> None:
     """
     if reads.get("BASKET", inbox.key("basket", event_id)):
         raise inbox.AlreadyHandled(event_id)
-    while True:
+    for _ in range(_ATTEMPTS):
         way = reads.get("BASKET", (f"OWNER#{person}", "-"))
-        owner = way["because"].get("account") if way and "because" in way else person
+        owner = way["because"].get(ACCOUNT) if way and "because" in way else person
         found = way if owner == person else reads.get("BASKET", (f"OWNER#{owner}", "-")) if owner else None
         basket_id = found.get("basket_id") if found else None
         for record in reads.every("BASKET", f"OWNER#{owner}", prefix="MERGE#"):
@@ -140,6 +149,7 @@ def forget(person: str, event_id: str) -> None:
                 raise done from None
         else:
             return
+    raise problems.busy()
 
 
 def _erased(person: str, way: Item | None) -> writes.Write:
