@@ -126,6 +126,15 @@ def relayed() -> Count:
     return count.of(RELAY)
 
 
+def swept() -> Count:
+    """A clock fires and nothing is due."""
+    stage = Stage(1)
+    for _ in range(2):
+        with stage.meter.counted() as count:
+            stage.world.invoke("checkout.sweep", {})
+    return count
+
+
 _READS = "the marker and one stock level a line are read in the same requests as basket and prices"
 _SIZE = "the order item outgrows 1 KB at three lines"
 _SIZES = "order and basket items are larger than 1 KB"
@@ -174,4 +183,5 @@ OPERATIONS = [
         "Whole", "... and stock sold, history", _part("stripe", "whole"), Target(write_units=40),
         "selling writes a level and a movement for each line, twice as transactions are",
     ),
+    Operation("Idle", "a sweep that finds nothing", swept),
 ]  # fmt: skip

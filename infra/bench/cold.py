@@ -48,11 +48,6 @@ def measure(runs: int, artefacts: Sequence[build.Artefact], python: str, tick: C
     return [Start(name, ms, ms / least[NOTHING]) for name, ms in least.items()]
 
 
-def count(artefacts: Sequence[build.Artefact]) -> int:
-    """How many processes one run starts."""
-    return 1 + len(_imports(artefacts))
-
-
 def _imports(artefacts: Sequence[build.Artefact]) -> dict[str, str]:
     folders = {(each.kind, each.name): each.folder for each in artefacts}
     template = sam.load()

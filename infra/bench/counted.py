@@ -44,7 +44,7 @@ class Pages:
     def outdated(self) -> list[str]:
         """Parts that docs/ tells differently, in words."""
         return [
-            f"docs/{page.name}: the part '{name}' is out of date; run make bench"
+            f"docs/{page.name}: the part '{name}' is out of date; make bench ARGS=--quick writes it"
             for name, body in self.parts.items()
             if pages.part(page := PAGE_OF[name], name) != body
         ]

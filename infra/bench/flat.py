@@ -1,7 +1,7 @@
 """Cost against the size of the shop: the same operations with ten products and with a million.
 
 What is compared are requests and units, which do not depend on the machine. The tables are real and full (moto, in
-memory); a million products with their stock take about 4 GB and some minutes, so that size is measured on request.
+memory); a million products with their stock take about 6 GB and some minutes, so that size is measured on request.
 """
 
 from __future__ import annotations

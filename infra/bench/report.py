@@ -58,8 +58,16 @@ def operations(counted: Counted, memory_mb: Mapping[str, int]) -> str:
             rows.append([f"**{group}**", *[""] * 7])
         cost = bill(count, memory_mb)
         used = [str(count.requests), number(count.write_units), number(count.read_units)]
-        dollars = [f"{cost.dynamodb:.2f}", f"{cost.rest:.2f}"]
-        rows.append([operation.name, *used, *dollars, promise(operation.target), verdict(operation, count)])
+        rows.append(
+            [
+                operation.name,
+                *used,
+                dollars(cost.dynamodb),
+                dollars(cost.rest),
+                promise(operation.target),
+                verdict(operation, count),
+            ]
+        )
     over = missed(counted)
     listed = "\n".join(["Over target:", "", *over]) if over else "Every target is met."
     return f"{table(head, rows)}\n\n{listed}"
@@ -69,6 +77,11 @@ def promise(target: Target) -> str:
     """A target as `requests / write units / read units`."""
     parts = (target.requests, target.write_units, target.read_units)
     return "" if target == Target() else " / ".join("·" if part is None else number(part) for part in parts)
+
+
+def dollars(value: float) -> str:
+    """Cents, half a cent up as on a bill."""
+    return f"{value + 1e-9:,.2f}"
 
 
 def number(value: float) -> str:
@@ -83,9 +96,9 @@ def whole_order(parts: Mapping[str, Count], memory_mb: Mapping[str, int]) -> str
     whole = sum(parts.values(), Count())
     rows.append(["**all of it**", *(f"**{each}**" for each in _used(whole))])
     cost = bill(whole, memory_mb)
-    dollars = [[item, f"{each:.2f}", f"{each / cost.total:.0%}"] for item, each in _largest_first(cost)]
-    dollars.append(["**a million orders**", f"**{cost.total:.2f}**", ""])
-    return f"{table(head, rows)}\n\n{table(['dollars per million orders', '$', 'share'], dollars)}"
+    items = [[item, dollars(each), f"{each / cost.total:.0%}"] for item, each in _largest_first(cost)]
+    items.append(["**a million orders**", f"**{dollars(cost.total)}**", ""])
+    return f"{table(head, rows)}\n\n{table(['dollars per million orders', '$', 'share'], items)}"
 
 
 def _used(count: Count) -> list[str]:

@@ -92,12 +92,12 @@ class Stage:
             self._fill(shopper, lines, first)
         return shopper
 
-    def customer(self, customer_id: str, lines: int = 0, first: int = 0) -> Shopper:
-        """A signed-in customer with a floating basket of `lines` lines."""
+    def customer(self, customer_id: str, lines: int = 0, first: int = 0, by: str | None = None) -> Shopper:
+        """A signed-in customer with a floating basket, filled as a guest's. `by`: the token of whoever fills it."""
         token = self.world.token("customer", sub=customer_id)
         shopper = Shopper(self.call("GET", "/me/basket", token).json["basket_id"], token)
         if lines:
-            self.add(shopper, sku(first))
+            self.add(shopper, sku(first), by)
             self._fill(shopper, lines, first)
         return shopper
 

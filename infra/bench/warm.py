@@ -72,11 +72,6 @@ def measure(rounds: int, times: int, tick: Callable[[], None]) -> list[Warm]:
     return [Warm(case.name, least[case.name], least[case.name] / least[TRIVIAL], len(case.answers)) for case in cases]
 
 
-def doors() -> int:
-    """How many cases there are."""
-    return len(_ASKED) + 1
-
-
 def _trivial() -> Callable[[dict[str, Any], Any], Any]:
     app = door.rest()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.bench import add_arguments, counted, flat, pages, prices, report, scale
+from infra.bench import add_arguments, cold, counted, flat, pages, prices, report, scale, warm
 from infra.bench.counting import RELAY, Count, Outgoing
 from infra.bench.operation import Operation, Target
 from infra.bench.stage import Stage, sku
@@ -192,6 +193,26 @@ def test_the_simulation_retries_as_the_kernel_does(monkeypatch: pytest.MonkeyPat
         writes.commit(writes.delete("STOCK", ("SKU#1", "-")), writes.delete("STOCK", ("SKU#2", "-")))
     assert len(tries) == takes.ATTEMPTS
     assert pauses == pytest.approx([takes.FIRST_PAUSE_S * 2**attempt for attempt in range(1, takes.ATTEMPTS)])
+
+
+# ------------------------------------------------------------------------------------------------------ cold and warm
+
+
+def test_a_warm_call_answers_without_an_engine() -> None:
+    ticks: list[None] = []
+    calls = {each.name: each for each in warm.measure(rounds=1, times=2, tick=lambda: ticks.append(None))}
+    assert len(ticks) == len(calls)
+    assert calls[warm.TRIVIAL].ratio == 1
+    assert all(each.ms > 0 for each in calls.values())
+    assert calls["checkout.api: place 3 lines"].requests == 3
+    assert calls["basket.api: add a line"].requests == 1
+    assert calls["payments.webhook: Stripe's"].requests == 1
+
+
+def test_a_function_that_cannot_be_imported_is_no_cold_start(tmp_path: Path) -> None:
+    assert cold._cpu_ms([sys.executable, "-S", "-E", "-c", "pass"]) > 0
+    with pytest.raises(RuntimeError, match="no_such_module"):
+        cold._cpu_ms([sys.executable, "-S", "-E", "-c", cold._import("no_such_module", [tmp_path])])
 
 
 # ----------------------------------------------------------------------------------------------------------- limits

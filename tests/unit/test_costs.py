@@ -7,7 +7,7 @@ import pytest
 from infra.bench import counted, flat, pages, report
 from infra.bench.operation import Operation
 
-LARGE = ("2,000 lines", "592 lines")
+LARGE = ("2,000th line", "592 lines")
 
 
 @pytest.mark.parametrize(
