@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.bench import counted, flat, pages, report
+from infra.bench import counted, flat, pages
 from infra.bench.operation import Operation
 
 LARGE = ("2,000th line", "592 lines")
@@ -64,7 +64,3 @@ def test_both_providers_cost_the_same_in_the_database() -> None:
         mollie.write_units,
         mollie.read_units,
     )
-
-
-def test_no_target_is_missed_without_a_reason() -> None:
-    assert report.unexplained([(each, counted.count(each)) for each in counted.OPERATIONS]) == []
