@@ -231,6 +231,8 @@ def _quantity_allowed(caller: Principal, quantity: int, where: list[str | int]) 
 def _known(skus: list[str], where: Callable[[str], list[str | int]]) -> None:
     """Only what is in the catalog goes into a basket. Raises 422."""
     known = pricing.products(skus)
+    if not_seen := [sku for sku in skus if sku not in known]:
+        known |= pricing.products(not_seen, consistent=True)
     unknown = [sku for sku in skus if sku not in known]
     if unknown:
         raise problems.invalid(where(unknown[0]), f"There is no product {unknown[0]}.", "unknown_sku")

@@ -84,8 +84,10 @@ def totals(lines: list[PricedLine], discount: int = 0) -> Totals:
     return Totals(subtotal, discount, sum(line.tax for line in lines), subtotal - discount)
 
 
-def products(skus: list[str]) -> dict[str, dict[str, Any]]:
+def products(skus: list[str], *, consistent: bool = False) -> dict[str, dict[str, Any]]:
     """Products by SKU, unknown ones left out: from the warm cache, misses in one batch read.
+
+    Read `consistent`ly before somebody is told that there is no such product: it may have come this second.
 
     A cached price is at most 30 s old. What is shown is honoured by the price receipt; what is charged is read fresh
     by checkout.
@@ -94,7 +96,7 @@ def products(skus: list[str]) -> dict[str, dict[str, Any]]:
     warm = {sku: _cache[sku][1] for sku in skus if sku in _cache and now - _cache[sku][0] < _CACHE_S}
     cold = [sku for sku in skus if sku not in warm]
     if cold:
-        found = reads.get_many({"CATALOG": [product_key(sku) for sku in cold]}, consistent=False)["CATALOG"]
+        found = reads.get_many({"CATALOG": [product_key(sku) for sku in cold]}, consistent=consistent)["CATALOG"]
         if len(_cache) > _CACHE_SIZE:
             _cache.clear()
         for product in found.values():
