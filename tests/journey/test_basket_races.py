@@ -205,3 +205,20 @@ def test_an_order_and_a_sign_in() -> None:
 def test_an_order_that_is_given_up_and_a_sign_in() -> None:
     story = Story()
     race(story, story.ordered, story.cancel(), story.claim(), story.exactly(3))
+
+
+def test_an_undo_that_does_not_look_again_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seeded mistake: the undo is written although the old tab's log went on since it was decided."""
+    from commerce import baskets
+
+    change = baskets.change
+
+    def careless(basket: Any, event: Any, **parts: Any) -> Any:
+        values = {name: value for name, value in parts.get("values", {}).items() if name != ":read"}
+        when = [condition for condition in parts.get("when", ()) if condition != "#v = :read"]
+        return change(basket, event, **parts | {"values": values, "when": when})
+
+    monkeypatch.setattr(baskets, "change", careless)
+    story = Story()
+    story.repeats = (story.log(3),)
+    assert interleave(story.signed_in, [story.log(3), story.undo()], story.exactly(5), switches=2).failures
