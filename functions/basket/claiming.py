@@ -53,7 +53,7 @@ def claim(owner: str, wanted: str, request: requests.Request | None = None) -> C
 def belongs_to(profile_id: str, customer_id: str) -> None:
     """A profile turned out to be this customer: whoever serves finds one basket under either id.
 
-    Lines that staff had put into a basket of the profile come into the customer's, like a claim (and undone like one).
+    Lines that staff had put into a basket of the profile come into the customer's, like a claim, but for good.
     """
     if owners.alias(profile_id, owners.ACCOUNT, customer_id):
         return
@@ -72,6 +72,8 @@ def undo(owner: str, merge_id: str) -> Claimed:
         a, b, _ = merges.for_claim(record["from_basket_id"], record["basket_id"], None)
         if b is None or (a is None and record["state"] == "merged"):
             raise problems.not_found("merge")
+        if a is not None and "customer_id" in a:
+            raise problems.not_found("merge")  # a profile's basket came home for good
         if record["state"] == "undone" or a is None:
             return Claimed(b, record, replayed=True)
         what = merging.returned(a, b, merges.idle_positions(b, baskets.tag(a["basket_id"])))
