@@ -48,7 +48,7 @@ def floating(person: str, channel: str, market: str, *, themselves: bool = False
     while True:
         owner, basket_id = owner_of(person, themselves=themselves)
         if basket_id:
-            found = table.read(basket_id)
+            found = baskets.home(basket_id)
             if found is None:
                 raise RuntimeError(f"the basket of {owner} is gone")
             return found

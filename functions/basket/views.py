@@ -156,7 +156,7 @@ class BasketView(View):
             version=item["version"],
             channel=item["channel"],
             market=item["market"],
-            location_id=item.get("location_id"),
+            location_id=None if opened.partial else item.get("location_id"),
             customer_id=None if opened.partial else item.get("customer_id"),
             lines=lines,
             saved_for_later=saved,
