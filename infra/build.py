@@ -213,9 +213,6 @@ def _forget_old(home: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-
-
-
 def _digest(target: Target, parts: Iterable[tuple[str, bytes]]) -> str:
     recipe = Path(__file__).read_bytes()
     compiled = _output(target.python, "-c", "import sys; print(sys.version)") if target.python else "no bytecode"

@@ -284,7 +284,5 @@ def put_secrets(ports: Ports) -> dict[str, Any]:
     }
     ssm = cloud(ports).client("ssm")
     for name, value in values.items():
-        ssm.put_parameter(
-            Name=f"{SECRETS_PATH}/{name}", Value=json.dumps(value), Type="SecureString", Overwrite=True
-        )
+        ssm.put_parameter(Name=f"{SECRETS_PATH}/{name}", Value=json.dumps(value), Type="SecureString", Overwrite=True)
     return values

@@ -328,7 +328,7 @@ def _summary(described: dict[str, Any], seconds: float, run: Run) -> None:
         ("Files", shown(laptop.PLATFORM), f"all of this; mandje logs; {shown(LOGS)}"),
     ]
     for name, where, what in rows:
-        print(f"  {name:8} {bold(where):{26 + len(bold('')) }} {dim(what)}")
+        print(f"  {name:8} {bold(where):{26 + len(bold(''))}} {dim(what)}")
     print(f"\n  Tokens, good for 30 days; `. {shown(laptop.ENVIRONMENT)}` sets them as variables:\n")
     for name, token in described["tokens"].items():
         print(f"  {name.upper()}={dim(token)}")
