@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 def in_memory(name: str, event: dict[str, Any]) -> Outcome:
     """Invoke on a seeded cloud in this process."""
-    world = seeded_world()
+    world = seeded_world(name.split(".")[0])
     before = len(world.calls)
     logged = len(world.logs)
     started = time.perf_counter()
@@ -94,8 +94,11 @@ def in_memory(name: str, event: dict[str, Any]) -> Outcome:
     return Outcome(answer, error, [line.text for line in world.logs[logged:]], calls, took)
 
 
-def seeded_world() -> Any:
-    """A cloud in this process with what the sample events speak of: stores, products, stock and a guest's basket."""
+def seeded_world(service: str | None = None) -> Any:
+    """A cloud in this process with what the sample events of a service (None: of all) speak of.
+
+    Stores, products and a guest's basket always; stock, orders, payments and people for those that need them.
+    """
     from infra.local import retailer
     from tests.world import World
 
@@ -106,15 +109,24 @@ def seeded_world() -> Any:
             world.call("PUT", f"/locations/{key}", staff, json=place)
         products = [one for one in retailer.products() if one["sku"] in retailer.ALWAYS_IN_STORE]
         world.call("POST", "/products/batch", staff, json={"products": products}, key="seed")
-        for location in ("ams-kalverstraat", retailer.WAREHOUSE):
-            for product in products:
-                movement = {"location_id": location, "sku": product["sku"], "kind": "receipt", "quantity": 25}
-                world.call("POST", "/stock/movements", staff, json=movement, key=f"seed:{location}:{product['sku']}")
         _guest_basket()
-        _orders(world)
-        _payments()
-        _people(world)
+        if service in (None, "stock", "checkout"):
+            _stock(world, staff, [product["sku"] for product in products])
+        if service in (None, "checkout"):
+            _orders(world)
+        if service in (None, "checkout", "payments"):
+            _payments()
+        if service in (None, "profiles", "basket"):
+            _people(world)
     return world
+
+
+def _stock(world: Any, staff: str, skus: list[str]) -> None:
+    """Twenty-five of everything in a store and in the warehouse."""
+    for location in ("ams-kalverstraat", "nl-warehouse"):
+        for sku in skus:
+            movement = {"location_id": location, "sku": sku, "kind": "receipt", "quantity": 25}
+            world.call("POST", "/stock/movements", staff, json=movement, key=f"seed:{location}:{sku}")
 
 
 def _guest_basket() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import pytest
 from infra import sam
 from infra.invoke import seeded_world
 from infra.template import load
+from tests.world import World
 from tests.world.forks import Forks
 
 EVENTS = sam.ROOT / "events"
@@ -48,20 +50,25 @@ def test_every_function_has_a_sample() -> None:
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, dict[str, Any]]:
-    """Each sample run on its own copy of one seeded cloud: what came out, by path."""
-    world = seeded_world()
-    forks = Forks()
-    for sample in samples():
-        if forks.branch():
-            result: dict[str, Any] = {"path": str(sample.path), "error": None, "answer": None}
-            try:
-                result["answer"] = world.invoke(sample.function, json.loads(sample.path.read_text()))
-            except Exception as error:
-                result["error"] = str(error)
-            result["logged"] = bool(world.logs)
-            forks.report(result)
-            forks.end_child()
-    return {result["path"]: result for result in forks.results()}
+    """Each sample run on its own copy of its service's seeded cloud: what came out, by path."""
+    found: dict[str, dict[str, Any]] = {}
+    for service, group in groupby(samples(), key=lambda sample: sample.function.split(".")[0]):
+        world, forks = seeded_world(service), Forks()
+        for sample in group:
+            if forks.branch():
+                forks.report(_outcome(world, sample))
+                forks.end_child()
+        found |= {result["path"]: result for result in forks.results()}
+    return found
+
+
+def _outcome(world: World, sample: Sample) -> dict[str, Any]:
+    result: dict[str, Any] = {"path": str(sample.path), "error": None, "answer": None}
+    try:
+        result["answer"] = world.invoke(sample.function, json.loads(sample.path.read_text()))
+    except Exception as error:
+        result["error"] = str(error)
+    return result | {"logged": bool(world.logs)}
 
 
 @pytest.mark.parametrize("sample", samples(), ids=lambda sample: f"{sample.path.parent.name}/{sample.path.stem}")
