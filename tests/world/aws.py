@@ -16,7 +16,6 @@ from typing import Any
 import botocore.endpoint
 from botocore.awsrequest import AWSResponse
 from moto.core.botocore_stubber import MockRawResponse
-from moto.ssm.models import ssm_backends
 
 from infra.intrinsics import ACCOUNT, REGION
 from infra.template_model import Schedule, Template
@@ -45,7 +44,7 @@ class Aws:
         self.on_change: Callable[[Change], None] = lambda change: None
         self.put_events: Callable[[list[dict[str, Any]]], dict[str, Any]] = lambda entries: {}
         self._tokens: dict[str, bytes] = {}
-        ssm_backends[ACCOUNT][REGION].reset()
+        self._secrets: dict[str, str] = {}
         # Whatever botocore waits between attempts, here it takes the same time in every run.
         botocore.endpoint.time = SimpleNamespace(sleep=lambda seconds: sleep(0.05))  # type: ignore[assignment]
         moto_adapted.answer = self.answer
@@ -60,6 +59,8 @@ class Aws:
         call.footprint = frozenset([(key.table, key.text) for key in keys] + whole_table)
         if (service, operation) == ("eventbridge", "PutEvents"):
             perform = functools.partial(self._publish, params)
+        elif (service, operation) == ("ssm", "GetParameter"):
+            perform = functools.partial(self._parameter, params)
         elif service == "dynamodb":
             perform = functools.partial(self._dynamodb, call, keys, real)
         else:
@@ -160,9 +161,16 @@ class Aws:
 
     def secret(self, name: str, value: dict[str, Any]) -> None:
         """Store a JSON secret in the parameter store."""
-        ssm_backends[ACCOUNT][REGION].put_parameter(
-            name, "", json.dumps(value), "SecureString", "", "alias/aws/ssm", True, [], "text", "Standard", []
-        )
+        self._secrets[name] = json.dumps(value)
+
+    def _parameter(self, params: dict[str, Any]) -> AWSResponse:
+        """moto's parameter store would bring all of EC2 with it: a second of import for one dictionary."""
+        name = params["Name"]
+        if name not in self._secrets:
+            return reply(400, {"__type": "ParameterNotFound", "message": ""})
+        arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{name}"
+        found = {"Name": name, "ARN": arn, "Type": "SecureString", "Version": 1, "Value": self._secrets[name]}
+        return reply(200, {"Parameter": found})
 
 
 def reply(status: int, body: dict[str, Any]) -> AWSResponse:
