@@ -50,7 +50,7 @@ bench: .env-dev ## requests, units, dollars and cold starts per operation; write
 
 # ---------------------------------------------------------------------------------------------------- the checks
 
-.PHONY: test unit lint explore
+.PHONY: test unit lint explore dynoxide
 test: .env-dev .env-ministack lint ## lint, types, house rules, every test tier, coverage  [ARGS='-k basket' COVERAGE=]
 	@$(PY) -m pytest $(COVERAGE) $(ARGS)
 
@@ -64,6 +64,12 @@ lint: .env-dev ## ruff, mypy, import-linter
 
 explore: .env-dev ## every single fault at every outside call of every journey  [EXPLORE=pairs: every pair; ARGS=]
 	@$(PY) -m pytest tests/faults --explore $(or $(EXPLORE),all) -s $(ARGS)
+
+races: .env-dev .env-ministack ## a thousand shoppers for one unit, and the other races, over HTTP  [RACERS=1000]
+	@MANDJE_RACERS=$(or $(RACERS),1000) $(PY) -m pytest tests/local/test_races.py $(ARGS)
+
+dynoxide: .env-dev ## a second DynamoDB engine for the third_party tests, out of npm, pinned by hash
+	@$(PY) -m infra.dynoxide
 
 # ----------------------------------------------------------------------------------------------------- the build
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -47,7 +51,7 @@ def _at_once(calls: Sequence[Callable[[], Answer]], threads: int = 16) -> Counte
         return Counter(answer.status for answer in pool.map(lambda call: call(), calls))
 
 
-def _reserved(staff: Api, sku: str) -> int:
+def _left(staff: Api, sku: str) -> int:
     return int(staff.get(f"/stock/{sku}")["total"])
 
 
@@ -60,7 +64,7 @@ def test_one_unit_has_one_buyer(staff: Api, anyone: Api, sku: str) -> None:
     ended = _at_once([partial(g.call, "POST", "/checkouts", _order(b), key=str(uuid.uuid4())) for g, b in baskets])
     # THEN exactly one has it, and everybody else hears that it is gone
     assert ended == {201: 1, 409: RACERS - 1}
-    assert _reserved(staff, sku) == 0
+    assert _left(staff, sku) == 0
 
 
 def test_eight_buyers_of_three_units(staff: Api, anyone: Api, sku: str) -> None:
@@ -75,7 +79,7 @@ def test_a_basket_is_ordered_once_from_two_tabs(staff: Api, anyone: Api, sku: st
     guest, basket = _basket(anyone, sku, 2)
     ended = _at_once([lambda: guest.call("POST", "/checkouts", _order(basket), key=str(uuid.uuid4()))] * 4)
     assert ended == {201: 1, 409: 3}
-    assert _reserved(staff, sku) == 8
+    assert _left(staff, sku) == 8
 
 
 def test_a_double_click_is_one_order(staff: Api, anyone: Api, sku: str) -> None:
@@ -87,7 +91,7 @@ def test_a_double_click_is_one_order(staff: Api, anyone: Api, sku: str) -> None:
     assert {answer.status for answer in answers} == {201}
     assert len({answer.body["order_id"] for answer in answers}) == 1
     assert sum(answer.headers.get("idempotent-replayed") == "true" for answer in answers) == 5
-    assert _reserved(staff, sku) == 8
+    assert _left(staff, sku) == 8
 
 
 def test_a_basket_changed_while_it_is_ordered_keeps_the_new_line(staff: Api, anyone: Api, sku: str) -> None:
@@ -105,6 +109,41 @@ def test_a_basket_changed_while_it_is_ordered_keeps_the_new_line(staff: Api, any
         left = sum(line["quantity"] for line in guest.get(f"/baskets/{basket}")["lines"])
         assert ordered + left == 2
         assert order.body["totals"]["total"]["amount"] == 1000 * ordered
+
+
+def test_refunds_at_once_never_exceed_what_was_captured(staff: Api, anyone: Api, sku: str) -> None:
+    """ACIDRain's second attack, on the limit this shop has: eight refunds of 5.00 on a payment of 12.00."""
+    _stock(staff, sku, 10)
+    staff.put(f"/products/{sku}", {"name": "Raced for", "prices": [{"amount": 1200, "currency": "EUR"}]})
+    guest, basket = _basket(anyone, sku)
+    order = guest.post("/checkouts", _order(basket))["order_id"]
+    payment = staff.post(f"/orders/{order}/payments", {"provider": "cash", "method": "cash"})["payment_id"]
+    body = {"amount": {"amount": 500, "currency": "EUR"}, "reason": "race"}
+    path = f"/payments/{payment}/refunds"
+    ended = _at_once([partial(staff.call, "POST", path, body, key=f"r{n}") for n in range(8)])
+    assert ended[201] == 2
+    assert sum(ended.values()) == 8
+    assert set(ended) <= {201, 409, 422}
+    assert staff.get(f"/payments/{payment}")["refunded"]["amount"] == 1000
+
+
+def test_a_client_that_vanishes_has_one_order(staff: Api, anyone: Api, sku: str) -> None:
+    """The connection dies while the order is placed; the same request later tells what became of it."""
+    _stock(staff, sku, 10)
+    guest, basket = _basket(anyone, sku, 2)
+    body, key = json.dumps(_order(basket)).encode(), str(uuid.uuid4())
+    address = urlsplit(anyone.url)
+    head = (
+        f"POST /checkouts HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {guest.token}\r\n"
+        f"Content-Type: application/json\r\nIdempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    for pause in (0.0, 0.01, 0.05):
+        with socket.create_connection((address.hostname, address.port)) as connection:
+            connection.sendall(head.encode() + body)
+            time.sleep(pause)
+    orders = {guest.post("/checkouts", _order(basket), key=key)["order_id"] for _ in range(3)}
+    assert len(orders) == 1
+    assert _left(staff, sku) == 8
 
 
 def test_no_parallel_add_is_lost(staff: Api, anyone: Api, sku: str) -> None:
