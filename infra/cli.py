@@ -31,7 +31,7 @@ WORDS = {
     "invoke": ("infra.invoke", "run one function once with a sample event"),
     "bench": ("infra.bench", "measure requests, units, dollars and cold starts"),
     "build": ("infra.build", "make the artefacts and report their sizes"),
-    "deploy": ("infra.deploy", "build and deploy template.yaml through CloudFormation"),
+    "deploy": ("infra.deploy_command", "build and deploy template.yaml through CloudFormation"),
     "docs": ("infra.docs", "write docs/openapi.json and the event schemas from the code"),
 }
 
