@@ -50,9 +50,11 @@ bench: .env-dev ## requests, units, dollars and cold starts per operation; write
 
 # ---------------------------------------------------------------------------------------------------- the checks
 
-.PHONY: test unit lint explore dynoxide
+.PHONY: test unit lint explore races dynoxide
 test: .env-dev .env-ministack lint ## lint, types, house rules, every test tier, coverage  [ARGS='-k basket' COVERAGE=]
-	@$(PY) -m pytest $(COVERAGE) $(ARGS)
+	@$(PY) -m pytest $(COVERAGE) tests/unit tests/contract tests/template tests/journey $(ARGS) || test $$? -eq 5
+	@# Explorations branch by forking and the local tier runs other processes: neither could be traced.
+	@$(PY) -m pytest tests/faults tests/engines tests/local tests/third_party $(ARGS) || test $$? -eq 5
 
 unit: .env-dev ## the rules alone: a few seconds  [ARGS=]
 	@$(PY) -m pytest tests/unit $(ARGS)
