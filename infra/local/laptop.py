@@ -161,6 +161,7 @@ def parameters(ports: Ports) -> dict[str, str]:
         "MollieApiUrl": ports.url("mollie"),
         "PublicUrl": ports.url("api"),
         "SecretsPath": SECRETS_PATH,
+        "PriceCacheSeconds": "0",  # whoever changes a price here wants to see it
     }
 
 

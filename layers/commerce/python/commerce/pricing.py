@@ -4,6 +4,7 @@ A product item keeps `prices{currency: {amount, since}}` and `was[{currency, amo
 shown at a moment can still be told afterwards. Amounts are gross (tax included) minor units.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,7 +15,6 @@ from commerce.money import tax_included
 
 HISTORY_HOURS = 24
 """How long the catalog remembers what a price was."""
-_CACHE_S = 30.0
 _CACHE_SIZE = 5000
 _cache: dict[str, tuple[float, dict[str, Any]]] = {}
 
@@ -89,11 +89,12 @@ def products(skus: list[str], *, consistent: bool = False) -> dict[str, dict[str
 
     Read `consistent`ly before somebody is told that there is no such product: it may have come this second.
 
-    A cached price is at most 30 s old. What is shown is honoured by the price receipt; what is charged is read fresh
-    by checkout.
+    A cached price is at most `PRICE_CACHE_SECONDS` (30) old. What is shown is honoured by the price receipt; what is
+    charged is read fresh by checkout.
     """
     now = clock.source()
-    warm = {sku: _cache[sku][1] for sku in skus if sku in _cache and now - _cache[sku][0] < _CACHE_S}
+    kept_s = float(os.environ.get("PRICE_CACHE_SECONDS", "30"))
+    warm = {sku: _cache[sku][1] for sku in skus if sku in _cache and now - _cache[sku][0] < kept_s}
     cold = [sku for sku in skus if sku not in warm]
     if cold:
         found = reads.get_many({"CATALOG": [product_key(sku) for sku in cold]}, consistent=consistent)["CATALOG"]
