@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.local.platform_fixture import mandje, platform, platform_home
 from tests.world import World
+
+__all__ = ["mandje", "platform", "platform_home"]  # fixtures: one platform a session, whichever folder asks for it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
