@@ -49,20 +49,28 @@ class StripeEvent:
 
 
 def of_stripe(event: Any) -> StripeEvent:
-    """Read a v1 event. Thin (v2) events are understood as events of no use. Raises Malformed."""
+    """Read a v1 event. Thin (v2) events are understood as events of no use. Raises Malformed.
+
+    Only what is needed is asked for: a signed event is not sent away because a member is missing that its type, or the
+    moment of its arrival (`created` 0), says as well. Without a mode it is a test event.
+    """
     if not isinstance(event, dict) or not isinstance(event.get("id"), str) or not _EVENT_ID.fullmatch(event["id"]):
         raise Malformed("no event id")
     kind = event.get("type")
-    if not isinstance(kind, str) or not isinstance(event.get("livemode"), bool):
+    livemode = event.get("livemode", False)
+    if not isinstance(kind, str) or not isinstance(livemode, bool):
         raise Malformed("no event type or mode")
-    if kind not in _STRIPE_TYPES or event.get("object") != "event":
-        return StripeEvent(event["id"], kind[:64], 0, event["livemode"], None)
+    if kind not in _STRIPE_TYPES or event.get("object", "event") != "event":
+        return StripeEvent(event["id"], kind[:64], 0, livemode, None)
     data = event.get("data")
     thing = data.get("object") if isinstance(data, dict) else None
-    created = event.get("created")
-    if not isinstance(thing, dict) or thing.get("object") not in _STRIPE or type(created) is not int:
+    created = event.get("created", 0)
+    if not isinstance(thing, dict) or type(created) is not int:
         raise Malformed("no object")
-    return StripeEvent(event["id"], kind, created, event["livemode"], _kept(thing))
+    thing = {"object": kind.rpartition(".")[0].removeprefix("charge.")} | thing
+    if not isinstance(thing["object"], str) or thing["object"] not in _STRIPE:
+        raise Malformed("no object")
+    return StripeEvent(event["id"], kind, created, livemode, _kept(thing))
 
 
 def _kept(thing: dict[str, Any]) -> dict[str, Any]:

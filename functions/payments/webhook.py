@@ -62,7 +62,7 @@ def _stripe(account: str, secret: dict[str, Any], raw: bytes, signed: list[str])
     if event.kept is None:
         return "ignored"
     try:
-        mailbox.stripe(account, event.id, event.type, event.created, event.kept)
+        mailbox.stripe(account, event.id, event.type, event.created or int(clock.source()), event.kept)
     except writes.Refused:
         return "repeat"
     return "stored"

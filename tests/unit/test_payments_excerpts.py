@@ -69,6 +69,7 @@ def test_a_thin_event_is_understood_and_of_no_use() -> None:
         event("payment_intent.succeeded", intent(), created="yesterday"),
         event("payment_intent.succeeded", intent(), created=True),
         event("payment_intent.succeeded", intent(object="customer")),
+        event("payment_intent.succeeded", intent(object=["payment_intent"])),
         event("payment_intent.succeeded", intent(), data=None),
         event("payment_intent.succeeded", intent(), data={"object": []}),
         event("payment_intent.succeeded", intent(status="x" * 129)),
@@ -79,6 +80,14 @@ def test_a_thin_event_is_understood_and_of_no_use() -> None:
 def test_what_is_no_event_is_malformed(broken: Any) -> None:
     with pytest.raises(excerpts.Malformed):
         excerpts.of_stripe(broken)
+
+
+def test_an_event_that_says_only_what_is_needed_is_understood() -> None:
+    thing = {name: member for name, member in intent().items() if name != "object"}
+    bare = {"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": thing}}
+    read = excerpts.of_stripe(bare)
+    assert read.kept == excerpts.of_stripe(event("payment_intent.succeeded", intent())).kept
+    assert (read.created, read.livemode) == (0, False)
 
 
 def test_what_was_received_counts_not_what_was_asked_for() -> None:
