@@ -442,6 +442,29 @@ def comparison_with_another_type(engine: Engine) -> Any:
     return outcome(engine.client.update_item, **update(engine, pk, "SET a = :x", **more))
 
 
+@case({"size(dots) = :two": True, "size(list) = :two": True, "size(text) = :two": True, "size(none) = :two": False})
+def size_counts_members(engine: Engine) -> Any:
+    pk, seen = fresh(), {}
+    put(engine, pk, dots={"a": [1, 2, 3], "b": {}}, list=["long", "longer"], text="ab")
+    for name in ("dots", "list", "text", "none"):
+        more = {"ConditionExpression": "size(#n) = :two", "ExpressionAttributeNames": {"#n": name}}
+        request = update(engine, pk, "SET a = :two", ExpressionAttributeValues=values(two=2), **more)
+        seen[f"size({name}) = :two"] = outcome(engine.client.update_item, **request) == ACCEPTED
+    return seen
+
+
+@case({"paid": True, "open": True, "closed": False, "absent": False})
+def one_of_several_values(engine: Engine) -> Any:
+    seen = {}
+    for state in ("paid", "open", "closed", "absent"):
+        pk = fresh()
+        put(engine, pk, state=None if state == "absent" else state)
+        more = {"ConditionExpression": "#s IN (:a, :b)", "ExpressionAttributeNames": {"#s": "state"}}
+        request = update(engine, pk, "REMOVE x", ExpressionAttributeValues=values(a="paid", b="open"), **more)
+        seen[state] = outcome(engine.client.update_item, **request) == ACCEPTED
+    return seen
+
+
 # ------------------------------------------------------------------------------------------------------ what is found
 
 

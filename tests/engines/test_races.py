@@ -45,6 +45,28 @@ def test_few_units_and_many_takers(concurrent_engine: Engine, sku: str, units: i
     assert (won, level["available"], level["reserved"], level["version"]) == (units, 0, units, units + 1)
 
 
+def test_the_race_shows_an_oversell(concurrent_engine: Engine, sku: str) -> None:
+    # GIVEN three units, and takers who look first and then write without a condition
+    _stock(sku, 3)
+    key = holds.level_key(sku, LOCATION)
+    aws.client("dynamodb")
+    looked = Barrier(16)
+
+    def take() -> bool:
+        enough = _level(sku)["available"] >= 1
+        looked.wait()
+        change = "available = available - :q, reserved = reserved + :q"
+        if enough:
+            writes.commit(writes.update("STOCK", key, set=change, when="", values={":q": 1}))
+        return enough
+
+    # WHEN sixteen of them race
+    with ThreadPoolExecutor(16) as pool:
+        won = sum(each.result() for each in [pool.submit(take) for _ in range(16)])
+    # THEN more was sold than there is: without its condition, a take fails the tests above
+    assert (won, _level(sku)["available"]) == (16, -13)
+
+
 def test_hot_levels_in_one_transaction(concurrent_engine: Engine, sku: str) -> None:
     # GIVEN three levels, one of them with less than the others
     skus = {f"{sku}-a": 12, f"{sku}-b": 7, f"{sku}-c": 12}

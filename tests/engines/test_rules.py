@@ -17,8 +17,21 @@ def test_answers_as_dynamodb(engine: Engine, name: str) -> None:
     # WHEN an engine is asked
     answer = case.ask(engine)
     # THEN it answers as DynamoDB, or as it is known to
-    known = differences.answer_of(engine.name, name, case.answer)
-    assert answer == known, f"DynamoDB answers {case.answer!r}; {engine.name} was known to answer {known!r}"
+    assert not (wrong := differences.verdict(engine.name, name, answer, case.answer)), wrong
+
+
+def test_what_is_not_listed_and_what_is_gone_is_wrong() -> None:
+    # GIVEN a listed difference, and a rule that this engine keeps
+    known = differences.DIFFERENCES[0]
+    kept = next(name for name in CASES if all(name != each.case for each in differences.DIFFERENCES))
+    dynamodb = CASES[known.case].answer
+    # THEN only the listed answer is right, and DynamoDB's own is a difference that is gone
+    assert differences.verdict(known.engine, known.case, known.instead, dynamodb) == ""
+    assert "is gone" in differences.verdict(known.engine, known.case, dynamodb, dynamodb)
+    assert "listed with" in differences.verdict(known.engine, known.case, "a third", dynamodb)
+    # THEN where nothing is listed, only DynamoDB's answer is right
+    assert "not listed" in differences.verdict(known.engine, kept, "another", CASES[kept].answer)
+    assert differences.verdict(known.engine, kept, CASES[kept].answer, CASES[kept].answer) == ""
 
 
 def test_the_list_is_in_order() -> None:
