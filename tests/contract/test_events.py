@@ -14,9 +14,13 @@ from tests.world.matching import matches
 
 # Told by providers in ways this day does not bring about; the payments journeys do.
 ELSEWHERE = {
-    "payment.authorized", "payment.refund_failed", "payment.amount_mismatch", "payment.received_late",
+    "payment.authorized", "payment.refund_failed", "payment.amount_mismatch",
     "payment.chargeback_opened", "payment.chargeback_closed", "order.refund_due",
 }  # fmt: skip
+
+
+# Named by the contract, published by nobody yet: `payment.captured` tells of a late payment, and checkout decides.
+NOT_YET = {"payment.received_late"}
 
 
 def test_the_day_breaks_nothing(day: World) -> None:
@@ -24,7 +28,7 @@ def test_the_day_breaks_nothing(day: World) -> None:
 
 
 def test_nearly_every_event_type_really_happens(day: World) -> None:
-    assert {event["type"] for event in day.events()} >= set(events.TYPES) - ELSEWHERE
+    assert {event["type"] for event in day.events()} >= set(events.TYPES) - ELSEWHERE - NOT_YET
 
 
 def test_every_published_event_keeps_its_schema(day: World) -> None:

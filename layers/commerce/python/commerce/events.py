@@ -229,7 +229,7 @@ class PaymentRefundFailed(_Payment):
 
 
 class PaymentReceivedLate(_Payment):
-    """Captured after the payable was closed."""
+    """Captured after the payable was closed. Not published yet: `payment.captured` tells of it, checkout decides."""
 
 
 class PaymentAmountMismatch(_Payment):
