@@ -21,7 +21,7 @@ help: ## this list
 # ------------------------------------------------------------------------------------------------- the platform
 
 .PHONY: up down status logs demo replay invoke bench
-up: .env-dev .env-ministack ## the whole platform on this machine  [KEEP=1 PORT=8787 MINISTACK_PORT= STRIPE_PORT= MOLLIE_PORT= ISSUER_PORT=]
+up: .env-all ## the whole platform on this machine  [KEEP=1 PORT=8787 MINISTACK_PORT= STRIPE_PORT= MOLLIE_PORT= ISSUER_PORT=]
 	@$(MANDJE) up $(call flag,KEEP,keep) $(call option,PORT,port) $(call option,MINISTACK_PORT,ministack-port) \
 		$(call option,STRIPE_PORT,stripe-port) $(call option,MOLLIE_PORT,mollie-port) $(call option,ISSUER_PORT,issuer-port) $(ARGS)
 
@@ -51,7 +51,7 @@ bench: .env-dev ## requests, units, dollars and cold starts per operation; write
 # ---------------------------------------------------------------------------------------------------- the checks
 
 .PHONY: test unit lint explore races dynoxide
-test: .env-dev .env-ministack lint ## lint, types, house rules, every test tier, coverage  [ARGS='-k basket' COVERAGE=]
+test: .env-all lint ## lint, types, house rules, every test tier, coverage  [ARGS='-k basket' COVERAGE=]
 	@$(PY) -m pytest $(COVERAGE) tests/unit tests/contract tests/template tests/journey $(ARGS) || test $$? -eq 5
 	@# Explorations branch by forking and the local tier runs other processes: neither could be traced.
 	@$(PY) -m pytest tests/faults tests/engines tests/local tests/third_party $(ARGS) || test $$? -eq 5
@@ -67,7 +67,7 @@ lint: .env-dev ## ruff, mypy, import-linter
 explore: .env-dev ## every single fault at every outside call of every journey  [EXPLORE=pairs: every pair; ARGS=]
 	@$(PY) -m pytest tests/faults --explore $(or $(EXPLORE),all) -s $(ARGS)
 
-races: .env-dev .env-ministack ## a thousand shoppers for one unit, and the other races, over HTTP  [RACERS=1000]
+races: .env-all ## a thousand shoppers for one unit, and the other races, over HTTP  [RACERS=1000]
 	@MANDJE_RACERS=$(or $(RACERS),1000) $(PY) -m pytest tests/local/test_races.py $(ARGS)
 
 dynoxide: .env-dev ## a second DynamoDB engine for the third_party tests, out of npm, pinned by hash
@@ -94,6 +94,8 @@ clean: ## stop the platform and remove everything that was made here (state too)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is made when its lock file changed; otherwise this takes a moment.
-.PHONY: .env-dev .env-ministack .env-lock
-.env-dev .env-ministack .env-lock: .env-%:
+.PHONY: .env-all .env-dev .env-lock
+.env-all:
+	@PYTHON='$(PYTHON)' infra/install.sh dev ministack
+.env-dev .env-lock: .env-%:
 	@PYTHON='$(PYTHON)' infra/install.sh $*

@@ -159,7 +159,10 @@ def _installed_layer(name: str, lock: Path, target: Target) -> Artefact:
         elif target.python and not _same_interpreter(target.python):
             command[0] = target.python
             command = [part for part in command if not part.startswith(("--implementation", "--python-version"))]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # The user's pip configuration says where packages come from, but not where they go.
+        elsewhere = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_NO_BINARY", "PIP_CONSTRAINT")
+        environment = {name: value for name, value in os.environ.items() if name not in elsewhere} | {"PIP_USER": "0"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
             reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr.strip())
             raise Sorry(f"installing {lock.relative_to(lock.parents[2])} for {target.name} failed: {reason}")
