@@ -1,24 +1,35 @@
-"""The token issuer's public keys: discovered, kept for ten minutes, asked again when a new key signs.
+"""The token issuer's public keys: discovered, kept, and asked for again rarely, whatever tokens arrive.
 
-An issuer that cannot be reached is a fault of ours, not of the token: `IssuerUnavailable`, and nobody gets in.
+    asked again when     the keys are ten minutes old, or a token names a key that is not among them
+    but not more than    once a minute, and after each failure to answer not for a while, which grows
+    while it fails       the keys it gave last are good for an hour after it gave them, then nobody gets in
+
+An issuer that cannot be reached is a fault of ours or the issuer's, not of the token: `IssuerUnavailable`.
 """
 
 import json
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
 
-from commerce import clock, web
+from commerce import clock, log, web
 
 ALGORITHMS = ("RS256", "ES256")
 """Pinned. Never `none`, never an HMAC: a public key must not work as a shared secret."""
 
-KEPT_S = 600.0
+FRESH_S = 600.0
 ASK_AGAIN_S = 60.0
 """Unknown key ids make us ask the issuer at most this often: garbage must not become a flood of requests."""
+PAUSES_S = (2.0, 2.0, 5.0, 10.0, 20.0, 30.0)
+"""So long nobody asks after the first, second, ... failure in a row: an issuer that hangs costs one request its
+timeout, not every request. Short at first, for the one answer that got lost when a function started."""
+USABLE_S = 3600.0
+"""How long the last known keys verify tokens while the issuer does not answer; a withdrawn key lives no longer."""
 
-_TIMEOUT_S = 3.0
+_TIMEOUT_S = 1.0
+"""Of each of the two requests it takes."""
 
 
 class IssuerUnavailable(Exception):
@@ -27,9 +38,23 @@ class IssuerUnavailable(Exception):
 
 @dataclass
 class _Keys:
-    fetched_at: float = float("-inf")
-    asked_at: float = float("-inf")
     by_id: dict[str, jwt.PyJWK] = field(default_factory=dict)
+    given_at: float = float("-inf")
+    """When the issuer last said which its keys are."""
+    asked_at: float = float("-inf")
+    failures: int = 0
+    """How often in a row it has failed to answer."""
+    flight: threading.Lock = field(default_factory=threading.Lock)
+    """Held by whoever is asking; a second question waits for the first one's answer."""
+
+    def find(self, key_id: str) -> jwt.PyJWK | None:
+        return self.by_id.get(key_id) if clock.source() - self.given_at < USABLE_S else None
+
+    def wanted(self, key_id: str) -> bool:
+        """Whether the issuer is to be asked, for a token that names this key."""
+        now = clock.source()
+        pause = PAUSES_S[min(self.failures, len(PAUSES_S)) - 1] if self.failures else ASK_AGAIN_S
+        return now - self.asked_at >= pause and (now - self.given_at >= FRESH_S or key_id not in self.by_id)
 
 
 _kept: dict[str, _Keys] = {}
@@ -38,18 +63,35 @@ _kept: dict[str, _Keys] = {}
 def key(issuer: str, key_id: str) -> jwt.PyJWK | None:
     """The issuer's public key of that id, or None if it has none such. Raises `IssuerUnavailable`."""
     kept = _kept.setdefault(issuer, _Keys())
-    now = clock.source()
-    stale = now - kept.fetched_at >= KEPT_S
-    if stale or (key_id not in kept.by_id and now - kept.asked_at >= ASK_AGAIN_S):
-        kept.asked_at = now
-        kept.by_id = _fetch(issuer)
-        kept.fetched_at = now
-    return kept.by_id.get(key_id)
+    # Whoever holds a usable key does not wait for somebody else's question.
+    if kept.wanted(key_id) and kept.flight.acquire(blocking=kept.find(key_id) is None):
+        try:
+            if kept.wanted(key_id):
+                _ask(issuer, kept)
+        finally:
+            kept.flight.release()
+    found = kept.find(key_id)
+    if found is None and (kept.failures or clock.source() - kept.given_at >= USABLE_S):
+        raise IssuerUnavailable("no answer")
+    return found
 
 
 def forget() -> None:
     """Drop the cache (tests)."""
     _kept.clear()
+
+
+def _ask(issuer: str, kept: _Keys) -> None:
+    """Renew the keys; if that fails, remember the failure and keep what is known."""
+    try:
+        by_id = _fetch(issuer)
+    except IssuerUnavailable as error:
+        kept.failures += 1
+        log.failure("issuer unavailable", error)
+    else:
+        kept.by_id, kept.given_at, kept.failures = by_id, clock.source(), 0
+    # Counted from the end: an issuer that hangs for longer than the pause is still asked only now and then.
+    kept.asked_at = clock.source()
 
 
 def _fetch(issuer: str) -> dict[str, jwt.PyJWK]:
@@ -81,7 +123,7 @@ def _get_json(url: str) -> dict[str, Any]:
     try:
         answer = web.send("GET", url, {"accept": "application/json"}, timeout=_TIMEOUT_S)
         value = json.loads(answer.body) if answer.status == 200 else None
-    except (web.Unreachable, web.UnknownOutcome, ValueError) as error:
+    except (web.Unreachable, web.UnknownOutcome, ValueError, RecursionError) as error:
         raise IssuerUnavailable("no answer") from error
     if not isinstance(value, dict):
         raise IssuerUnavailable("no answer")

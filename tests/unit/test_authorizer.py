@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import json
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jwt
@@ -37,9 +39,15 @@ class Issuer:
         self.keys = [_public(KEY, "k1")]
         self.configuration: dict[str, Any] = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/keys"}
         self.up = True
+        self.hangs_for = 0.0
         self.asked = 0
+        self.called = 0
 
     def __call__(self, method: str, url: str, headers: Any, body: Any, timeout: float) -> web.Response:
+        self.called += 1
+        if self.hangs_for:
+            clock.source.now += min(self.hangs_for, timeout)  # type: ignore[attr-defined]
+            raise web.UnknownOutcome("no answer in time")
         if not self.up:
             raise web.Unreachable("down")
         if url == f"{ISSUER}/.well-known/openid-configuration":
@@ -294,18 +302,138 @@ def test_a_new_key_is_found_at_once_but_unknown_ids_ask_at_most_once_a_minute(oi
     assert oidc.asked == 2
 
 
-def test_when_the_issuer_is_away_nobody_gets_in(oidc: Issuer, time: Time) -> None:
+def test_an_issuer_that_is_down_is_asked_once_for_many_tokens(oidc: Issuer, time: Time) -> None:
+    # GIVEN an issuer that does not answer, and a function that knows none of its keys
     oidc.up = False
-    with pytest.raises(issuer.IssuerUnavailable):
-        _ask(f"Bearer {_token()}")
-    # AND it is asked again as soon as it is back
+    # WHEN twenty tokens come at a time
+    for number in range(20):
+        with pytest.raises(issuer.IssuerUnavailable):
+            _ask(f"Bearer {_token(key_id=f'k{number}')}")
+    # THEN it was called once
+    assert oidc.called == 1
+    # AND is asked again soon after it is back
     oidc.up = True
+    time.now += issuer.PAUSES_S[0]
     assert _ask(f"Bearer {_token()}")
-    # AND keys that became old are not trusted meanwhile
+
+
+def test_an_issuer_that_hangs_costs_one_token_a_second_and_the_others_nothing(oidc: Issuer, time: Time) -> None:
+    oidc.hangs_for = 60
+    for _ in range(20):
+        with pytest.raises(issuer.IssuerUnavailable):
+            _ask(f"Bearer {_token()}")
+    assert oidc.called == 1
+    assert time.now - NOW <= 1
+
+
+def test_the_longer_the_issuer_is_away_the_less_it_is_asked(oidc: Issuer, time: Time) -> None:
     oidc.up = False
-    time.now += 601
+    for _ in range(600):
+        with pytest.raises(issuer.IssuerUnavailable):
+            _ask(f"Bearer {_token()}")
+        time.now += 1
+    assert oidc.called <= len(issuer.PAUSES_S) + 600 / issuer.PAUSES_S[-1]
+
+
+@pytest.mark.parametrize("trouble", ["down", "hangs"])
+def test_known_keys_are_good_for_an_hour_while_the_issuer_does_not_answer(
+    oidc: Issuer, time: Time, trouble: str
+) -> None:
+    # GIVEN the issuer's keys, and then an issuer that does not answer
+    _ask(f"Bearer {_token()}")
+    oidc.up, oidc.hangs_for, oidc.called = False, 60.0 if trouble == "hangs" else 0.0, 0
+    known = _token(exp=NOW + 10_000)
+    # WHEN tokens come for nearly an hour THEN those that a known key signed get in
+    for after in (300, 601, 1200, 3000, 3590):
+        time.now = NOW + after
+        for _ in range(20):
+            assert _ask(f"Bearer {known}")
+        # AND what another key signed is not called bad: nobody knows
+        with pytest.raises(issuer.IssuerUnavailable):
+            _ask(f"Bearer {_token(OTHER_KEY, 'k2', exp=NOW + 10_000)}")
+    assert oidc.called <= 2 * 5
+    # AND then nobody gets in, until the issuer says again which its keys are
+    time.now = NOW + 3601
     with pytest.raises(issuer.IssuerUnavailable):
-        _ask(f"Bearer {_token(exp=NOW + 10_000)}")
+        _ask(f"Bearer {known}")
+    oidc.up, oidc.hangs_for = True, 0.0
+    time.now += issuer.PAUSES_S[-1]
+    assert _ask(f"Bearer {known}")
+
+
+def test_a_token_of_a_wrong_key_stays_refused_while_the_issuer_is_away(oidc: Issuer, time: Time) -> None:
+    _ask(f"Bearer {_token()}")
+    oidc.up = False
+    time.now += 700
+    _refused(f"Bearer {_token(OTHER_KEY, 'k1', exp=NOW + 10_000)}")
+    _refused(f"Bearer {_token(exp=NOW + 1)}")
+
+
+def test_a_rotation_is_picked_up_as_soon_as_the_issuer_answers_again(oidc: Issuer, time: Time) -> None:
+    _ask(f"Bearer {_token()}")
+    oidc.up = False
+    time.now += 61
+    new = _token(OTHER_KEY, "k2", exp=NOW + 10_000)
+    with pytest.raises(issuer.IssuerUnavailable):
+        _ask(f"Bearer {new}")
+    oidc.up, oidc.keys = True, [_public(OTHER_KEY, "k2")]
+    time.now += issuer.PAUSES_S[0]
+    assert _ask(f"Bearer {new}")
+    # AND the key it withdrew meanwhile is good for nothing
+    _refused(f"Bearer {_token(exp=NOW + 10_000)}")
+
+
+@pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b'{"keys": 7}', b"<html>", b"[" * 100_000])
+def test_an_answer_that_makes_no_sense_is_no_answer(
+    oidc: Issuer, time: Time, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    """It neither empties the keys that are known nor is it asked for again with every token."""
+    _ask(f"Bearer {_token()}")
+    called = []
+    monkeypatch.setattr(web, "transport", lambda *_: called.append(1) or web.Response(200, {}, answer))
+    time.now += 601
+    for _ in range(20):
+        assert _ask(f"Bearer {_token(exp=NOW + 10_000)}")
+    assert len(called) == 1
+
+
+def test_twenty_at_once_are_one_question(oidc: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, go = threading.Semaphore(0), threading.Event()
+
+    def slow(*args: Any) -> web.Response:
+        asked.release()
+        go.wait(5)
+        return oidc(*args)
+
+    monkeypatch.setattr(web, "transport", slow)
+    with ThreadPoolExecutor(20) as pool:
+        answers = [pool.submit(issuer.key, ISSUER, "k1") for _ in range(20)]
+        assert asked.acquire(timeout=5)
+        go.set()
+        assert all(answer.result(5) is not None for answer in answers)
+    assert oidc.asked == 1
+
+
+def test_who_has_a_good_key_does_not_wait_for_an_issuer_that_hangs(
+    oidc: Issuer, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer.key(ISSUER, "k1")
+    time.now += 601
+    asked, go = threading.Event(), threading.Event()
+
+    def hanging(*args: Any) -> web.Response:
+        asked.set()
+        go.wait(5)
+        raise web.UnknownOutcome("no answer in time")
+
+    monkeypatch.setattr(web, "transport", hanging)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(issuer.key, ISSUER, "k1")
+        assert asked.wait(5)
+        assert issuer.key(ISSUER, "k1") is not None, "while somebody else is asking"
+        assert not first.done()
+        go.set()
+        assert first.result(5) is not None
 
 
 def test_guests_shop_on_while_the_issuer_is_away(oidc: Issuer) -> None:

@@ -32,7 +32,7 @@ def _over_sockets(method: str, url: str, headers: Mapping[str, str], body: bytes
     global _pool
     if _pool is None:
         _pool = urllib3.PoolManager(num_pools=4, maxsize=4, retries=False)
-    limits = urllib3.Timeout(connect=2, read=timeout)
+    limits = urllib3.Timeout(connect=min(2, timeout), read=timeout)
     try:
         answer = _pool.request(method, url, headers=dict(headers), body=body, timeout=limits, redirect=False)
     except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
