@@ -33,21 +33,27 @@ def ledger_against_itself(patient: Patient) -> Iterator[Violation]:
 def ledger_against_books(patient: Patient, books: Mapping[str, Books]) -> Iterator[Violation]:
     """I2, the other half: what each provider took, gave back and lost is what our ledger says."""
     ours: dict[str, Counter[str]] = defaultdict(Counter)
+    taken: dict[str, set[str]] = defaultdict(set)
     moving: set[str] = set()
     for payment in patient.payments.values():
         if reference := _reference(patient, payment):
             for name in ("captured", "refunded", "charged_back"):
                 ours[reference][name] += payment.get(name, 0)
+            if payment.get("captured"):
+                taken[payment["provider"]].add(reference)
             if patient.under_way(payment):
                 moving.add(reference)
     for provider, kept in books.items():
         for theirs in kept["payments"]:
             ours_here = ours.get(theirs["id"], Counter())
-            same = all(ours_here[name] == theirs[name] for name in ("captured", "refunded"))
+            figures = {name: theirs[name] for name in ("captured", "refunded", "charged_back")}
+            same = all(ours_here[name] == figure for name, figure in figures.items())
             if not same and theirs["id"] not in moving:
-                figures = {name: theirs[name] for name in ("captured", "refunded")}
                 text = f"{provider} says {figures}, we say {dict(ours_here)}"
                 yield Violation("I2", f"{provider} payment {theirs['id']}", text)
+        unheard_of = taken[provider] - {theirs["id"] for theirs in kept["payments"]} - moving
+        for reference in sorted(unheard_of):
+            yield Violation("I2", f"{provider} payment {reference}", f"our ledger has it, {provider}'s books do not")
 
 
 def every_capture_has_a_purpose(patient: Patient) -> Iterator[Violation]:
