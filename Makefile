@@ -54,7 +54,7 @@ bench: .env-dev ## requests, units, dollars and cold starts per operation; write
 test: .env-all lint ## lint, types, house rules, every test tier, coverage  [ARGS='-k basket' COVERAGE=]
 	@$(PY) -m pytest $(COVERAGE) tests/unit tests/contract tests/template tests/journey $(ARGS) || test $$? -eq 5
 	@# Explorations branch by forking and the local tier runs other processes: neither could be traced.
-	@$(PY) -m pytest tests/faults tests/engines tests/local tests/third_party $(ARGS) || test $$? -eq 5
+	@$(PY) -m pytest tests/faults tests/engines tests/local tests/install tests/third_party $(ARGS) || test $$? -eq 5
 
 unit: .env-dev ## the rules alone: a few seconds  [ARGS=]
 	@$(PY) -m pytest tests/unit $(ARGS)
@@ -86,7 +86,7 @@ docs: .env-dev ## docs/openapi.json and the event schemas, from the code
 	@$(MANDJE) docs $(ARGS)
 
 lock: .env-lock ## write the lock files again  [ARGS=--upgrade]
-	@UV=.mandje/lock/bin/uv infra/lock.sh $(ARGS)
+	@UV=.mandje/lock/bin/uv PYTHON=.mandje/lock/bin/python infra/lock.sh $(ARGS)
 
 clean: ## stop the platform and remove everything that was made here (state too)
 	@test ! -x $(PY) || $(MANDJE) down --quiet || true

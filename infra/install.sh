@@ -38,11 +38,16 @@ sys.stdout.write(hashlib.sha256(b"\0".join([os.getcwd().encode(), *(open(f, "rb"
 # up_to_date <folder> <lock file>
 up_to_date() { [ "$(cat "$1/.installed" 2>/dev/null)" = "$(hash_of "$2" infra/install.sh)" ] && "$1/bin/python" -c '' 2>/dev/null; }
 
-# why_not <lock file> <log>: one sentence about a failed installation
+# why_not <folder> <lock file> <log>: one sentence about a failed installation
 why_not() {
+    folder=$1; shift
     machine=$("$python" -c 'import platform as p; print("Python", p.python_version(), "on", p.system(), p.machine())')
     package=$(sed -n 's/^ERROR: No matching distribution found for \([^ ]*\).*/\1/p' "$2" | head -n 1)
-    if grep -qE 'NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|Network is unreachable' "$2"; then
+    if [ -n "$package" ]; then
+        # pip says the same of a package that is not there and of an index that is not; asked to talk, it tells them apart.
+        "$folder/bin/python" -m pip download -vv --no-deps --only-binary :all: --dest "$folder" "$package" >>"$2" 2>&1 || true
+    fi
+    if grep -qE 'Could not fetch URL .*(onnection|timed out|SSL|roxy)|NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError' "$2"; then
         echo "your package index cannot be reached; see 'pip config list' for where pip looks, or try again when you are online."
     elif grep -q 'DO NOT MATCH THE HASHES' "$2"; then
         echo "your package index sent other files than $1 names (their hashes differ); ask who runs the mirror."
@@ -64,7 +69,7 @@ environment() {
         die "this Python cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv   (details: $log)"
     # Python compiles what it imports by itself: compiling all of it would be half of the waiting.
     "$folder/bin/python" -m pip install --no-deps --require-hashes --only-binary :all: --no-compile -r "$lock" >>"$log" 2>&1 ||
-        die "$(why_not "$lock" "$log")   (details: $log)"
+        die "$(why_not "$folder" "$lock" "$log")   (details: $log)"
     "$folder/bin/python" -m pip check >>"$log" 2>&1 ||
         die "$lock is not complete: $(tail -n 1 "$log")   (details: $log)"
 }
@@ -77,8 +82,8 @@ for which in "$@"; do
         ministack) up_to_date .mandje/ministack requirements/ministack.txt || ministack=missing ;;
         lock)
             [ -x .mandje/lock/bin/uv ] || {
-                mkdir -p .mandje && "$python" -m venv .mandje/lock && .mandje/lock/bin/pip install --quiet uv==0.13.9
-            } || die "uv, which writes the lock files, could not be installed." ;;
+                mkdir -p .mandje && "$python" -m venv .mandje/lock && .mandje/lock/bin/pip install --quiet uv==0.13.9 packaging==26.3
+            } || die "uv and packaging, which write the lock files, could not be installed." ;;
         *) die "no environment is called '$which'." ;;
     esac
 done
