@@ -11,12 +11,12 @@ _ACCOUNT = {
     "description": "which of our accounts at the provider",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"},
 }
-_PAYMENT = {
-    "name": "payment_id",
+_TOKEN = {
+    "name": "token",
     "in": "path",
     "required": True,
-    "description": "our payment, as named in the webhook address given to the provider",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"},
+    "description": "our payment under our signature, as in the webhook address given to the provider",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,400}$"},
 }
 
 SCHEMAS: dict[str, Any] = {
@@ -53,7 +53,7 @@ def _webhook(provider: str, operation_id: str, body: dict[str, Any], *parameters
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/WebhookReceivedView"}}},
             },
             "400": problem("This is no webhook of this provider"),
-            "401": problem("Not signed by this provider"),
+            "401": problem("Not signed by this provider, or not at an address of ours"),
             "413": problem("Too large"),
             "503": problem("Not stored; post it again"),
         },
@@ -61,6 +61,13 @@ def _webhook(provider: str, operation_id: str, body: dict[str, Any], *parameters
 
 
 _STRIPE_EVENT = {"application/json": {"schema": {"type": "object", "description": "a Stripe event"}}}
+_MOLLIE_EVENT = {"application/json": {"schema": {"type": "object", "description": "a Mollie event"}}}
+_SEAL = {
+    "name": "X-Mollie-Signature",
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "examples": ["sha256=5257a869e7ec..."]},
+}
 _MOLLIE_ID = {
     "application/x-www-form-urlencoded": {
         "schema": {
@@ -82,9 +89,9 @@ OPERATIONS: dict[str, dict[str, dict[str, Any]]] = {
         "/webhooks/stripe/{account}": {
             "post": _webhook("Stripe", "stripe", _STRIPE_EVENT, _ACCOUNT, _SIGNATURE),
         },
-        "/webhooks/mollie/{account}": {"post": _webhook("Mollie", "mollie", _MOLLIE_ID, _ACCOUNT)},
-        "/webhooks/mollie/{account}/payments/{payment_id}": {
-            "post": _webhook("Mollie", "mollieLink", _MOLLIE_ID, _ACCOUNT, _PAYMENT),
+        "/webhooks/mollie/{account}": {"post": _webhook("Mollie", "mollie", _MOLLIE_EVENT, _ACCOUNT, _SEAL)},
+        "/webhooks/mollie/{account}/{token}": {
+            "post": _webhook("Mollie", "molliePayment", _MOLLIE_ID, _ACCOUNT, _TOKEN),
         },
     },
     "reference.api": {

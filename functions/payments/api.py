@@ -30,6 +30,8 @@ def start_payment(order_id: OrderId, asked: views.StartPayment) -> Response[view
     principal = door.caller(app)
     if principal.serves:
         principal.need("payments:write")
+    if asked.account is not None:
+        principal.need("payments:account")  # before anything is looked up: nobody learns which accounts there are
     request = door.idempotent(app, principal, asked)
     amount, currency = _given(asked.amount)
     terms = starting.Terms(

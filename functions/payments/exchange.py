@@ -26,6 +26,13 @@ class Refused(Exception):
         return f"refused: {self.code}"
 
 
+class OtherMode(Refused):
+    """What the provider showed is play money in a stack that takes real money, or the other way round: not ours."""
+
+    def __init__(self) -> None:
+        super().__init__("other_mode")
+
+
 class NotDone(Exception):
     """Nothing happened there: try again later."""
 

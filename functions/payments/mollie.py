@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from commerce import clock, secrets
-from payments import exchange, ledger
+from commerce import clock
+from payments import accounts, addresses, exchange, ledger
 from payments.amounts import from_mollie, to_mollie
 from payments.ledger import Fact
 from payments.opening import Opened, Order
@@ -33,13 +33,12 @@ def start(payment: Mapping[str, Any], order: Order) -> Opened:
     body: dict[str, Any] = {
         "amount": to_mollie(payment["amount"], payment["currency"]),
         "description": f"Order {order.number}",
-        "webhookUrl": f"{order.webhooks}/webhooks/mollie/{payment['account']}",
+        "webhookUrl": addresses.of(order.webhooks, payment["account"], payment["payment_id"]),
     }
     if order.return_url:
         body["redirectUrl"] = order.return_url
     if payment["method"] == "link":
         # Payments made through a link carry no metadata: the address they report to says which payment they are for.
-        body["webhookUrl"] += f"/payments/{payment['payment_id']}"
         return opened(_send(payment, "POST", "payment-links", body, payment["payment_id"]), "link")
     body["metadata"] = {"payment_id": payment["payment_id"], "order_id": payment["order_id"]}
     if payment.get("capture") == "manual":
@@ -220,7 +219,12 @@ def _send(
 
 def _get(payment: Mapping[str, Any], path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
     asked = f"?{urlencode(query)}" if query else ""
-    return exchange.call("GET", f"{_base()}/v2/{path}{asked}", _headers(payment))
+    found = exchange.call("GET", f"{_base()}/v2/{path}{asked}", _headers(payment))
+    embedded = [each for kind in found.get("_embedded", {}).values() for each in kind]
+    for each in (found, *embedded):
+        if each.get("mode") not in (None, "live" if accounts.live() else "test"):
+            raise exchange.OtherMode
+    return found
 
 
 def _newest(payment: Mapping[str, Any], path: str, kind: str) -> Iterator[dict[str, Any]]:
@@ -235,7 +239,7 @@ def _newest(payment: Mapping[str, Any], path: str, kind: str) -> Iterator[dict[s
 
 
 def _headers(payment: Mapping[str, Any]) -> dict[str, str]:
-    return {"Authorization": f"Bearer {secrets.required('mollie/' + payment['account'])['api_key']}"}
+    return {"Authorization": f"Bearer {accounts.key('mollie', payment['account'], 'api_key')}"}
 
 
 def _base() -> str:

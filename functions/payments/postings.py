@@ -2,17 +2,22 @@
 
 from typing import Any
 
-from payments import books, mollie, recording, stripe
+from commerce import log
+from payments import books, exchange, mollie, recording, stripe
 from payments.ledger import Fact
 
 
 def work_off(item: dict[str, Any]) -> str:
-    """Do what an inbox item asks for. Returns how it ended: `done`, `nothing`, `foreign` or `orphan`.
+    """Do what an inbox item asks for. Returns how it ended: `done`, `nothing`, `foreign`, `other-mode` or `orphan`.
 
     An orphan names a payment of ours that is not there (yet): it has to be tried again. Raises `exchange.NotDone` when
     the provider has to be asked and cannot be.
     """
-    payment_id, facts, proof = _mollie(item) if item["provider"] == "mollie" else _stripe(item)
+    try:
+        payment_id, facts, proof = _mollie(item) if item["provider"] == "mollie" else _stripe(item)
+    except exchange.OtherMode as error:  # play money is never booked next to real money
+        log.failure("webhook of the other mode", error, inbox=item["pk"])
+        return "other-mode"
     if not facts:
         return "nothing"
     if payment_id is None:

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from commerce import clock, log, problems, secrets, writes
+from commerce import clock, log, problems, writes
 from commerce.principal import Principal
 from commerce.requests import Request
-from payments import books, exchange, ledger, naming, providers, table, tenders
+from payments import accounts, books, exchange, ledger, naming, providers, table, tenders
 from payments.amounts import NotPayable
 from payments.opening import Order
 
@@ -24,10 +24,13 @@ _TRIES = 4
 
 @dataclass(frozen=True)
 class Terms:
-    """What the caller asks for. Without an amount it is all that is still open."""
+    """What the caller asks for. Without an amount it is all that is still open.
+
+    `account` is only ever named by staff with the scope for it; else the configuration decides.
+    """
 
     provider: str
-    account: str
+    account: str | None
     method: str
     amount: int | None
     currency: str | None
@@ -53,10 +56,10 @@ def start(principal: Principal, order_id: str, terms: Terms, request: Request, w
             raise problems.not_found("order")
         if payment_id in known:
             break
-        _check(principal, payable, terms)
+        account = _check(principal, payable, terms)
         others = table.payments(known)
         tender = _tender(payable, others, terms)
-        payment = _draft(payment_id, payable, principal, terms, tender.amount, request)
+        payment = _draft(payment_id, payable, principal, terms, account, tender.amount, request)
         try:
             if terms.method == "cash":
                 return Started(_in_hand(payment, payable), {"status": "captured"}, False)
@@ -80,7 +83,8 @@ def _may_pay(principal: Principal, payable: Mapping[str, Any]) -> bool:
     return principal.has("payments:write") or payable.get("owner") == principal.key
 
 
-def _check(principal: Principal, payable: Mapping[str, Any], terms: Terms) -> None:
+def _check(principal: Principal, payable: Mapping[str, Any], terms: Terms) -> str:
+    """The account that takes this payment. Raises Problem if the order cannot be paid like this."""
     if payable["state"] != "open":
         raise problems.conflict("order-not-payable", "Nothing can be paid for this order any more.")
     if terms.currency not in (None, payable["currency"]):
@@ -90,14 +94,25 @@ def _check(principal: Principal, payable: Mapping[str, Any], terms: Terms) -> No
     if (terms.method == "cash") != (terms.provider == "cash"):
         raise _unsupported(terms)
     if terms.method == "cash":
-        return
+        return "default"
     provider = providers.of({"provider": terms.provider})
     if terms.method not in provider.METHODS:
         raise _unsupported(terms)
     if provider.needs_return_url(terms.method) and not terms.return_url:
         raise problems.invalid(["body", "return_url"], f"{terms.provider} needs a page to return to.", "missing")
-    if secrets.read(f"{terms.provider}/{terms.account}") is None:
+    return _account(principal, payable, terms)
+
+
+def _account(principal: Principal, payable: Mapping[str, Any], terms: Terms) -> str:
+    place = principal.location_id or payable.get("location_id")
+    chosen = terms.account or accounts.configured().choose(
+        terms.provider, payable.get("market"), payable.get("channel"), place
+    )
+    if chosen and accounts.secret(terms.provider, chosen):
+        return chosen
+    if terms.account:
         raise problems.invalid(["body", "account"], f"There is no {terms.provider} account of this name.")
+    raise _unsupported(terms)
 
 
 def _unsupported(terms: Terms) -> problems.Problem:
@@ -118,12 +133,13 @@ def _draft(
     payable: Mapping[str, Any],
     principal: Principal,
     terms: Terms,
+    account: str,
     amount: int,
     request: Request,
 ) -> dict[str, Any]:
     kept = {name: payable.get(name) for name in ("order_id", "order_number", "customer_id", "owner", "currency")}
     draft = {"pk": f"P#{payment_id}", "sk": "-", "version": 1, "payment_id": payment_id, "status": "created"}
-    draft |= {"provider": terms.provider, "account": terms.account, "method": terms.method, "amount": amount}
+    draft |= {"provider": terms.provider, "account": account, "method": terms.method, "amount": amount}
     draft |= {"captured": 0, "refunded": 0, "created_at": clock.iso(), "body_hash": request.body_hash}
     draft |= {"started_by": principal.key, "location_id": principal.location_id}
     draft |= {"capture": "manual"} if terms.capture == "manual" else {}

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from commerce import clock, secrets
-from payments import exchange, ledger
+from commerce import clock
+from payments import accounts, exchange, ledger
 from payments.amounts import from_stripe, to_stripe
 from payments.ledger import Fact
 from payments.opening import Opened, Order
@@ -228,7 +228,11 @@ def _post(payment: Mapping[str, Any], path: str, form: Mapping[str, Any], key: s
 
 def _get(payment: Mapping[str, Any], path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
     asked = f"?{urlencode(list(_flat(query)))}" if query else ""
-    return exchange.call("GET", f"{_base()}/v1/{path}{asked}", _headers(payment))
+    found = exchange.call("GET", f"{_base()}/v1/{path}{asked}", _headers(payment))
+    for each in (found, *found.get("data", [])):
+        if each.get("livemode", accounts.live()) != accounts.live():
+            raise exchange.OtherMode
+    return found
 
 
 def _every(payment: Mapping[str, Any], path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -242,7 +246,7 @@ def _every(payment: Mapping[str, Any], path: str, query: Mapping[str, Any]) -> I
 
 
 def _headers(payment: Mapping[str, Any]) -> dict[str, str]:
-    return {"Authorization": f"Bearer {secrets.required('stripe/' + payment['account'])['secret_key']}"}
+    return {"Authorization": f"Bearer {accounts.key('stripe', payment['account'], 'secret_key')}"}
 
 
 def _base() -> str:

@@ -20,7 +20,7 @@ class StartPayment(Body):
     """How an order is to be paid. Several payments may make up one order."""
 
     provider: Literal["stripe", "mollie", "cash"]
-    account: Id = "default"
+    account: Id | None = Field(None, description="Only staff with `payments:account` name one; else it is configured")
     method: Literal["online", "link", "qr", "terminal", "cash", "gift_card"]
     amount: MoneyBody | None = Field(None, description="All that is still open, unless given")
     capture: Literal["automatic", "manual"] = Field("automatic", description="`manual` only holds the amount")

@@ -6,20 +6,18 @@ a provider waits, and most of these invocations are short.
 
 import base64
 import json
-import re
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from commerce import clock, log, problems, secrets, writes
-from payments import excerpts, mailbox, signatures
+from commerce import clock, log, problems, writes
+from payments import accounts, addresses, excerpts, exchange, mailbox, signatures
 
 MAX_BODY = 256 * 1024
-_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Serve `POST /webhooks/{stripe|mollie}/{account}` (and Mollie's per payment link, with the payment's id)."""
+    """Serve `POST /webhooks/{stripe|mollie}/{account}`, and Mollie's address of each payment below it."""
     provider = event["resource"].split("/")[2]
     try:
         did = _receive(provider, event)
@@ -40,24 +38,25 @@ def _receive(provider: str, event: dict[str, Any]) -> str:
     raw = _bytes(event)
     if len(raw) > MAX_BODY:
         raise problems.Problem(413, "body-too-large", "Too large", f"A webhook has at most {MAX_BODY} bytes.")
-    secret = secrets.read(f"{provider}/{account}") if _ACCOUNT.fullmatch(account) else None
-    if secret is None:
-        raise _unverified()
+    if f"{provider}/{account}" not in accounts.configured().known:
+        raise _unverified()  # at no cost: nobody looks for its secret
     try:
         if provider == "stripe":
-            return _stripe(account, secret, raw, _header(event, "stripe-signature"))
-        return _mollie(account, secret, raw, _header(event, "x-mollie-signature"), parameters.get("payment_id"))
+            return _stripe(account, raw, _header(event, "stripe-signature"))
+        return _mollie(account, raw, _header(event, "x-mollie-signature"), parameters.get("token"))
     except excerpts.Malformed as wrong:
         raise problems.Problem(400, "malformed-webhook", "This is no webhook of this provider", str(wrong)) from None
 
 
-def _stripe(account: str, secret: dict[str, Any], raw: bytes, signed: list[str]) -> str:
+def _stripe(account: str, raw: bytes, signed: list[str]) -> str:
+    secret = accounts.secret("stripe", account) or {}
     if not signatures.stripe(raw, signed, secret.get("webhook_secrets", []), clock.source()):
-        renewed = secrets.renewed(f"stripe/{account}") or {}
+        renewed = accounts.secret("stripe", account, anew=True) or {}
         if not signatures.stripe(raw, signed, renewed.get("webhook_secrets", []), clock.source()):
             raise _unverified()
     event = excerpts.of_stripe(_json(raw))
-    if event.livemode != secret.get("livemode", False):
+    if event.livemode != accounts.live():
+        log.failure("webhook of the other mode", exchange.OtherMode(), provider="stripe", account=account)
         raise problems.Problem(401, "wrong-mode", "Not for this account", "Test and live events are never mixed.")
     if event.kept is None:
         return "ignored"
@@ -68,18 +67,23 @@ def _stripe(account: str, secret: dict[str, Any], raw: bytes, signed: list[str])
     return "stored"
 
 
-def _mollie(account: str, secret: dict[str, Any], raw: bytes, signed: list[str], payment_id: str | None) -> str:
+def _mollie(account: str, raw: bytes, signed: list[str], token: str | None) -> str:
+    """A signed event, or the classic form at an address that we made: it is one of the two, or a forgery."""
+    payment_id = None
     if signed:
+        secret = accounts.secret("mollie", account) or {}
         if not signatures.mollie(raw, signed, secret.get("webhook_secrets", [])):
-            renewed = secrets.renewed(f"mollie/{account}") or {}
+            renewed = accounts.secret("mollie", account, anew=True) or {}
             if not signatures.mollie(raw, signed, renewed.get("webhook_secrets", [])):
                 raise _unverified()
-    elif raw.lstrip()[:1] == b"{":  # an event, but unsigned: only the classic form may come without a signature
-        raise _unverified()
+    else:
+        payment_id = addresses.payment_of(account, token or "")
+        if payment_id is None or raw.lstrip()[:1] == b"{":  # only the classic form may come without a signature
+            raise _unverified()
     reference = excerpts.of_mollie_event(_json(raw)) if raw.lstrip()[:1] == b"{" else excerpts.of_mollie_form(raw)
     if reference is None:
         return "ignored"
-    mailbox.mollie(account, reference, payment_id if payment_id and _ACCOUNT.fullmatch(payment_id) else None)
+    mailbox.mollie(account, reference, payment_id)
     return "stored"
 
 

@@ -40,6 +40,8 @@ def work_off(item: dict[str, Any]) -> str:
         return "put off"
     if ended == "orphan":
         mailbox.put_off(item, "orphan")
+    elif ended == "other-mode":
+        mailbox.finished(item, ended)
     log.outcome("posting", ended=ended, inbox=item["pk"])
     return ended
 

@@ -44,7 +44,7 @@ TILL_SCOPES = [
     "basket:serve", "stock:write", "orders:read", "orders:write",
     "payments:read", "payments:write", "profiles:read", "profiles:write",
 ]  # fmt: skip
-ALL_SCOPES = ["catalog:write", "locations:write", *TILL_SCOPES]
+ALL_SCOPES = ["catalog:write", "locations:write", "payments:account", *TILL_SCOPES]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -142,7 +142,8 @@ def test_an_attempt_that_ends_is_told_and_the_order_can_be_paid_otherwise(
         ({"provider": "cash"}, 422, "method-not-supported"),
         ({"provider": "mollie"}, 422, "validation"),
         ({"method": "link"}, 422, "validation"),
-        ({"account": "nobody"}, 422, "validation"),
+        ({"account": "nobody"}, 403, "forbidden"),
+        ({"account": "default"}, 403, "forbidden"),
         ({"account": "../tokens"}, 422, "validation"),
         ({"amount": {"amount": 0, "currency": "EUR"}}, 422, "validation"),
         ({"amount": {"amount": -1, "currency": "EUR"}}, 422, "validation"),
@@ -303,8 +304,8 @@ def test_a_start_that_was_given_up_too_early_is_open_after_all(till: Till) -> No
 
 
 def test_our_own_bad_key_is_not_the_shopper_s_fault(till: Till) -> None:
-    till.world.aws.secret("/mandje/stripe/other", {"secret_key": "sk_test_wrong", "webhook_secrets": []})
-    answer = till.start(account="other")
+    till.world.aws.secret("/mandje/stripe/default", {"secret_key": "sk_test_wrong", "webhook_secrets": []})
+    answer = till.start()
     assert answer.status == 503
     assert "sk_test_wrong" not in "".join(line.text for line in till.world.logs)
 

@@ -8,14 +8,21 @@ import hmac
 import json
 import random
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.journey.payments_shop import PAGE, Till, open_till, stripe_header
 from tests.world import World
 from tests.world.calls import Call
+from tests.world.world import PARAMETERS
 
 STRIPE, MOLLIE = "/webhooks/stripe/default", "/webhooks/mollie/default"
+
+
+TWO_ACCOUNTS = json.dumps(
+    {"accounts": {name: {"livemode": False} for name in ("stripe/default", "stripe/other", "mollie/default")}}
+)
 
 
 @pytest.fixture
@@ -128,9 +135,9 @@ def test_a_flood_of_forgeries_is_no_flood_of_reads(till: Till) -> None:
 
 
 def test_an_account_without_a_secret_accepts_nothing(till: Till) -> None:
-    till.world.aws.secret("/mandje/stripe/open", {"secret_key": "sk_test_x", "livemode": False})
+    till.world.aws.secret("/mandje/stripe/default", {"secret_key": "sk_test_x", "livemode": False})
     body = json.dumps(event()).encode()
-    assert post(till, body, stripe_header(body, till.world.clock.now, ""), "/webhooks/stripe/open").status == 401
+    assert post(till, body, stripe_header(body, till.world.clock.now, "")).status == 401
 
 
 def test_when_the_table_fails_the_provider_has_to_come_again(till: Till) -> None:
@@ -178,9 +185,18 @@ def test_the_same_event_three_times_at_once_settles_once(till: Till) -> None:
 # ------------------------------------------------------------------------------------------------- Mollie
 
 
-def form(till: Till, text: str, **headers: str) -> Any:
-    named = {"Content-Type": "application/x-www-form-urlencoded"} | headers
-    return till.world.call("POST", MOLLIE, body=text, headers=named)
+def form(till: Till, text: str, path: str) -> Any:
+    """The classic webhook: an id, unsigned."""
+    named = {"Content-Type": "application/x-www-form-urlencoded"}
+    return till.world.call("POST", path, body=text, headers=named)
+
+
+def address(till: Till, payment_id: str) -> str:
+    """Where Mollie was told to report a payment of ours (or the payments of a link)."""
+    reference = till.payment(payment_id)["provider_ref"]
+    known = till.world.providers["mollie"].standin.account.objects
+    made = known["payment-link" if reference.startswith("pl_") else "payment"][reference]
+    return str(urlsplit(made["webhookUrl"]).path)
 
 
 def sealed(body: bytes, *secrets: str) -> str:
@@ -190,8 +206,9 @@ def sealed(body: bytes, *secrets: str) -> str:
 def test_mollie_s_word_alone_changes_nothing(till: Till) -> None:
     """Anybody can post an id: what counts is what Mollie answers when asked."""
     answer = till.start(provider="mollie", return_url=PAGE)
-    reference = till.payment(answer.json["payment_id"])["provider_ref"]
-    assert form(till, f"id={reference}&status=paid&amount=5000").status == 200
+    payment_id = answer.json["payment_id"]
+    reference = till.payment(payment_id)["provider_ref"]
+    assert form(till, f"id={reference}&status=paid&amount=5000", address(till, payment_id)).status == 200
     till.world.settle()
     assert till.payment(answer.json["payment_id"])["status"] == "open"
     assert not till.told()
@@ -199,14 +216,16 @@ def test_mollie_s_word_alone_changes_nothing(till: Till) -> None:
 
 @pytest.mark.parametrize("text", ["id=tr_doesnotexist", "id=ord_1234", "id=tr_"])
 def test_an_unknown_id_is_answered_like_a_known_one(till: Till, text: str) -> None:
-    assert form(till, text).status == 200
+    payment_id = till.start(provider="mollie", return_url=PAGE).json["payment_id"]
+    assert form(till, text, address(till, payment_id)).status == 200
     till.world.settle()
-    assert not [item for item in till.world.items("PaymentsTable") if "due" in item]
+    assert not [item for item in till.world.items("PaymentsTable") if "due" in item and item["pk"].startswith("EVT#")]
 
 
 @pytest.mark.parametrize("text", ["", "nothing", "\x00\x01"])
 def test_a_form_without_an_id_is_a_bad_request(till: Till, text: str) -> None:
-    assert form(till, text).status == 400
+    payment_id = till.start(provider="mollie", return_url=PAGE).json["payment_id"]
+    assert form(till, text, address(till, payment_id)).status == 400
 
 
 def test_every_delivery_of_the_same_id_asks_mollie_again(till: Till) -> None:
@@ -219,7 +238,7 @@ def test_every_delivery_of_the_same_id_asks_mollie_again(till: Till) -> None:
 
     before = fetched()
     for _ in range(3):
-        assert form(till, f"id={reference}").status == 200
+        assert form(till, f"id={reference}", address(till, payment_id)).status == 200
     till.world.settle()
     assert fetched() == before + 3
     assert till.ledger() == [("capture", 5000)], "and finds nothing new"
@@ -247,7 +266,7 @@ def test_a_link_s_money_cannot_be_pinned_on_another_payment(till: Till) -> None:
     dear = till.start(**links, amount={"amount": 4900, "currency": "EUR"}).json["payment_id"]
     (paid,) = till.world.providers["mollie"].standin.account.objects["payment"]
     # WHEN somebody says that the money was for the dear one
-    answer = till.world.call("POST", f"{MOLLIE}/payments/{dear}", body=f"id={paid}")
+    answer = form(till, f"id={paid}", address(till, dear))
     till.world.settle()
     # THEN Mollie's own list says otherwise
     assert answer.status == 200
@@ -354,7 +373,7 @@ def test_several_changes_at_once_are_told_one_by_one(till: Till) -> None:
     _, _, body = mollie.handle("POST", f"/v2/payments/{reference}/refunds", headers, json.dumps(asked).encode())
     mollie.door("refunds/settle", id=json.loads(body)["id"])
     mollie.door("disputes/open", id=reference, amount=1000)
-    form(till, f"id={reference}")
+    form(till, f"id={reference}", address(till, payment_id))
     till.world.settle()
     assert till.told() == ["payment.captured", "payment.refunded", "payment.chargeback_opened"]
     assert len({each["id"] for each in till.world.events() if each["type"].startswith("payment.")}) == 3
@@ -367,7 +386,7 @@ def test_what_waits_to_be_told_survives_a_crash(till: Till) -> None:
     payment_id = till.paid("mollie")
     reference = till.payment(payment_id)["provider_ref"]
     till.world.providers["mollie"].door("disputes/open", id=reference, amount=1000)
-    form(till, f"id={reference}")
+    form(till, f"id={reference}", address(till, payment_id))
     struck = []
 
     def die(call: Call, perform: Any) -> Any:
@@ -452,7 +471,8 @@ def test_somebody_else_s_payment_at_the_same_account_is_none_of_ours(till: Till)
     assert not till.told()
 
 
-def test_an_event_of_one_account_does_not_touch_payments_of_another(till: Till) -> None:
+def test_an_event_of_one_account_does_not_touch_payments_of_another() -> None:
+    till = open_till(World(parameters=PARAMETERS | {"PaymentAccounts": TWO_ACCOUNTS}))
     payment_id = till.start().json["payment_id"]
     other = {"secret_key": "sk_test_o", "webhook_secrets": ["whsec_world"], "livemode": False}
     till.world.aws.secret("/mandje/stripe/other", other)

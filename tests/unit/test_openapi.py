@@ -27,7 +27,7 @@ NEEDS_KEY = {
 
 PUBLIC = {
     "getProduct", "listProducts", "createBasket", "getStock", "getManyStock", "listLocations", "getLocation", "stripe",
-    "mollie", "mollieLink", "openApi", "docs",
+    "mollie", "molliePayment", "openApi", "docs",
 }  # fmt: skip
 
 

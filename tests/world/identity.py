@@ -16,7 +16,7 @@ SCOPES = {
     "device": "basket:serve stock:write payments:read payments:write orders:read orders:write",
     "staff": (
         "catalog:write stock:write locations:write basket:serve orders:read orders:write "
-        "payments:read payments:write profiles:read profiles:write"
+        "payments:read payments:write payments:account profiles:read profiles:write"
     ),
 }
 """What a token of each kind may do unless the test says otherwise."""

@@ -16,7 +16,7 @@ def key(order_id: str) -> tuple[str, str]:
 def opened(order: dict[str, Any]) -> writes.Write:
     """Fragment: payments may collect the order's total."""
     pk, sk = key(order["order_id"])
-    kept = ("order_id", "order_number", "currency", "customer_id", "owner", "location_id", "market")
+    kept = ("order_id", "order_number", "currency", "customer_id", "owner", "location_id", "market", "channel")
     item = {"pk": pk, "sk": sk, "version": 1, "state": "open", "amount": order["total"], "until": order["pay_by"]}
     return writes.put("PAYMENTS", item | {name: order.get(name) for name in kept})
 
