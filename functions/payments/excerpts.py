@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+STRIPE_VERSION = "2026-10-28.endive"
+"""The one version of Stripe's API that is spoken here: sent with every request, and expected in every event."""
+
 _STRIPE: dict[str, tuple[str, ...]] = {
     "payment_intent": ("id", "status", "amount", "amount_received", "amount_capturable", "currency"),
     "refund": ("id", "status", "amount", "currency", "payment_intent"),
@@ -39,13 +42,14 @@ class Malformed(Exception):
 
 @dataclass(frozen=True)
 class StripeEvent:
-    """`kept` is None for an event the ledger has no use for."""
+    """`kept` is None for an event the ledger has no use for. `version` is the one of the API it was written in."""
 
     id: str
     type: str
     created: int
     livemode: bool
     kept: dict[str, Any] | None
+    version: str | None = None
 
 
 def of_stripe(event: Any) -> StripeEvent:
@@ -70,7 +74,8 @@ def of_stripe(event: Any) -> StripeEvent:
     thing = {"object": kind.rpartition(".")[0].removeprefix("charge.")} | thing
     if not isinstance(thing["object"], str) or thing["object"] not in _STRIPE:
         raise Malformed("no object")
-    return StripeEvent(event["id"], kind, created, livemode, _kept(thing))
+    version = event.get("api_version")
+    return StripeEvent(event["id"], kind, created, livemode, _kept(thing), version if _small(version) else None)
 
 
 def _kept(thing: dict[str, Any]) -> dict[str, Any]:

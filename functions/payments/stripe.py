@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from commerce import clock
 from payments import accounts, exchange, ledger
 from payments.amounts import from_stripe, to_stripe
+from payments.excerpts import STRIPE_VERSION
 from payments.ledger import Fact
 from payments.opening import Opened, Order
 
@@ -42,6 +43,7 @@ def start(payment: Mapping[str, Any], order: Order) -> Opened:
     line = {"currency": currency, "unit_amount": units, "product_data": {"name": f"Order {order.number}"}}
     form: dict[str, Any] = {
         "mode": "payment",
+        "adaptive_pricing": {"enabled": "false"},  # or Stripe lets shoppers pay in a currency of their choice
         "line_items": {"0": {"quantity": 1, "price_data": line}},
         "success_url": order.return_url,
         "cancel_url": order.return_url,
@@ -246,7 +248,8 @@ def _every(payment: Mapping[str, Any], path: str, query: Mapping[str, Any]) -> I
 
 
 def _headers(payment: Mapping[str, Any]) -> dict[str, str]:
-    return {"Authorization": f"Bearer {accounts.key('stripe', payment['account'], 'secret_key')}"}
+    secret_key = accounts.key("stripe", payment["account"], "secret_key")
+    return {"Authorization": f"Bearer {secret_key}", "Stripe-Version": STRIPE_VERSION}
 
 
 def _base() -> str:

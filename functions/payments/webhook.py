@@ -58,6 +58,8 @@ def _stripe(account: str, raw: bytes, signed: list[str]) -> str:
     if event.livemode != accounts.live():
         log.failure("webhook of the other mode", exchange.OtherMode(), provider="stripe", account=account)
         raise problems.Problem(401, "wrong-mode", "Not for this account", "Test and live events are never mixed.")
+    if event.version not in (None, excerpts.STRIPE_VERSION):
+        log.warning("stripe event of another version", account=account, version=event.version, type=event.type)
     if event.kept is None:
         return "ignored"
     try:

@@ -206,8 +206,9 @@ class Account:
 
 _COMPARES = {"gte": operator.ge, "gt": operator.gt, "lte": operator.le, "lt": operator.lt}
 _OBJECTS = words(
-    "automatic_payment_methods bancontact billing_details card card_present ideal invoice_creation mandate_data"
-    " metadata payment_intent_data payment_method_data payment_method_options price_data product_data shipping"
+    "adaptive_pricing automatic_payment_methods bancontact billing_details card card_present ideal invoice_creation"
+    " mandate_data metadata payment_intent_data payment_method_data payment_method_options price_data"
+    " product_data shipping"
 )
 _LISTS = words("enabled_events expand line_items payment_method_types shipping_options types")
 

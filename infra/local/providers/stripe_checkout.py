@@ -13,7 +13,7 @@ from .wire import Json, Reply, Request, redirect, reply_html, words
 _CREATE = words(
     "mode line_items success_url cancel_url client_reference_id currency customer customer_email expand expires_at"
     " invoice_creation locale metadata payment_intent_data payment_method_types shipping_options submit_type ui_mode"
-    " return_url billing_address_collection payment_method_options"
+    " return_url billing_address_collection payment_method_options adaptive_pricing"
 )
 _WORDS = {
     "succeeded": ("Paid", "Thank you, the payment is done. You can close this page."),
@@ -69,6 +69,7 @@ def create(account: Account, params: Json) -> Json:
     session = account.new(
         "checkout.session",
         {
+            "adaptive_pricing": {"enabled": (params.get("adaptive_pricing") or {}).get("enabled", "true") == "true"},
             "amount_subtotal": total,
             "amount_total": total,
             "cancel_url": params.get("cancel_url"),

@@ -18,6 +18,11 @@ def outcome(what: str, **members: Any) -> None:
     logger().info(what, extra={key: value for key, value in members.items() if value is not None})
 
 
+def warning(what: str, **members: Any) -> None:
+    """Say that something is not as it should be, though nothing failed yet."""
+    logger().warning(what, extra={key: value for key, value in members.items() if value is not None})
+
+
 def failure(what: str, error: BaseException, **members: Any) -> None:
     """Say that it failed: the kind of error and where, not its text, which may quote what somebody sent."""
     step = error.__traceback__
