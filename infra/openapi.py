@@ -13,10 +13,11 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra import openapi_doors, sam
+from infra import openapi_doors, openapi_problems, sam
 from infra.say import Sorry
 from infra.template import load
 
@@ -59,27 +60,6 @@ _REPLAYED = {
     "description": "`true` when this request had been carried out before",
     "schema": {"type": "string", "const": "true"},
 }
-_VALIDATION_PROBLEM = {
-    "title": "ValidationProblem",
-    "description": "A problem that says where the request is wrong.",
-    "allOf": [{"$ref": "#/components/schemas/ProblemView"}],
-    "type": "object",
-    "properties": {
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["loc", "msg", "type"],
-                "properties": {
-                    "loc": {"type": "array", "items": {"type": ["string", "integer"]}},
-                    "msg": {"type": "string"},
-                    "type": {"type": "string"},
-                },
-            },
-        }
-    },
-}
-_PROBLEM = "application/problem+json"
 _SUCCESS = {200: "Done", 201: "Made", 202: "Accepted", 204: "Done, nothing to say"}
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
@@ -96,7 +76,7 @@ def assembled(template: Path) -> tuple[dict[str, Any], list[str]]:
     """The document as far as it can be made, and what is wrong."""
     described, problems = _described(template)
     paths: dict[str, dict[str, Any]] = {}
-    schemas: dict[str, Any] = {"ValidationProblem": _VALIDATION_PROBLEM}
+    schemas: dict[str, Any] = {}
     routes = list(_routes(template))
     for route in routes:
         operation = described.pop((route.method, route.path), None)
@@ -108,7 +88,9 @@ def assembled(template: Path) -> tuple[dict[str, Any], list[str]]:
         for name, schema in operation.schemas.items():
             if schemas.setdefault(name, schema) != schema:
                 problems.append(f"the model {name} of {route.handler} is another one elsewhere")
-        paths.setdefault(route.path, {})[route.method] = _secured(operation.body, public=route.public)
+        problems += [f"{route} raises {slug!r}, which nobody declares" for slug in operation.undeclared()]
+        paths.setdefault(route.path, {})[route.method] = operation.finished(public=route.public)
+    schemas = openapi_problems.schemas() | schemas
     problems += [f"{method.upper()} {path} is described, but not in the template" for method, path in described]
     whole = {
         "openapi": "3.1.0",
@@ -130,10 +112,17 @@ def as_text(whole: dict[str, Any]) -> str:
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
+def operations(template: Path = sam.TEMPLATE) -> list[tuple[Route, Operation]]:
+    """Each route of the template with the operation behind it, where there is one."""
+    described, _ = _described(template)
+    routes = _routes(template)
+    return [(each, described[each.method, each.path]) for each in routes if (each.method, each.path) in described]
+
+
 # ----------------------------------------------------------------------------------------------------- the template
 
 
-class _Route:
+class Route:
     """One route of the template, and the name of its event."""
 
     def __init__(self, function: dict[str, Any], event: str, properties: dict[str, Any], public: bool) -> None:
@@ -145,17 +134,17 @@ class _Route:
         return f"{self.method.upper()} {self.path}"
 
 
-def _routes(template: Path) -> Iterator[_Route]:
+def _routes(template: Path) -> Iterator[Route]:
     source = sam.load(template)
     public = {(each.method.lower(), each.path): each.authorizer is None for each in load(template).routes}
     for function in sam.functions(source).values():
         for name, event in function.get("Events", {}).items():
             if event["Type"] == "Api":
                 properties = event["Properties"]
-                yield _Route(function, name, properties, public[properties["Method"].lower(), properties["Path"]])
+                yield Route(function, name, properties, public[properties["Method"].lower(), properties["Path"]])
 
 
-def _tags(routes: list[_Route]) -> list[dict[str, str]]:
+def _tags(routes: list[Route]) -> list[dict[str, str]]:
     """A tag per room, in the template's order, described by the room's own first line."""
     rooms = dict.fromkeys(route.handler.split(".")[0] for route in routes)
     loaded = {room: sys.modules[room] for room in rooms if room in sys.modules}
@@ -165,16 +154,39 @@ def _tags(routes: list[_Route]) -> list[dict[str, str]]:
 # ---------------------------------------------------------------------------------------------------- the functions
 
 
-class _Operation:
-    """One operation and the models it uses."""
+@dataclass(frozen=True)
+class Operation:
+    """One operation as its function describes it, and the models it uses."""
 
-    def __init__(self, body: dict[str, Any], schemas: dict[str, Any]) -> None:
-        self.body, self.schemas = body, schemas
+    body: dict[str, Any]
+    schemas: dict[str, Any]
+    path: str
+    source: str
+    """File and function, for people who have to change something there."""
+    raises: tuple[str, ...] = ()
+    resolver: bool = False
+    key: str = ""
+
+    def slugs(self, *, public: bool) -> set[str]:
+        """All problems it answers."""
+        return openapi_problems.slugs(self.raises, openapi_problems.Kind(self.path, public, self.resolver, self.key))
+
+    def undeclared(self) -> list[str]:
+        """Problems it names that nobody declares."""
+        return openapi_problems.unknown(self.raises)
+
+    def finished(self, *, public: bool) -> dict[str, Any]:
+        """As it is published: security as the template has it, successes of its own, and all its problems."""
+        whole: dict[str, Any] = json.loads(json.dumps(self.body))
+        whole["security"] = [] if public else [{"bearer": []}]
+        successes = {status: said for status, said in whole["responses"].items() if status.startswith("2")}
+        whole["responses"] = dict(sorted((successes | openapi_problems.responses(self.slugs(public=public))).items()))
+        return whole
 
 
-def _described(template: Path) -> tuple[dict[tuple[str, str], _Operation], list[str]]:
+def _described(template: Path) -> tuple[dict[tuple[str, str], Operation], list[str]]:
     """What the functions behind the template's routes describe, and what is wrong with it."""
-    found: dict[tuple[str, str], _Operation] = {}
+    found: dict[tuple[str, str], Operation] = {}
     problems: list[str] = []
     for handler in dict.fromkeys(route.handler for route in _routes(template)):
         try:
@@ -182,45 +194,65 @@ def _described(template: Path) -> tuple[dict[tuple[str, str], _Operation], list[
         except ModuleNotFoundError as error:
             problems.append(f"{handler} cannot be loaded: {error}")
             continue
-        if hasattr(module, "app"):
-            paths, schemas = _of_resolver(module.app)
-            # Pydantic tells models of one name apart by longer names; in and out alike, that is one model too many.
-            ambiguous = {name.split("__")[-1].split("-")[0] for name in schemas if "__" in name or "-" in name}
-            problems += [f"{handler} has two models {name}" for name in sorted(ambiguous)]
-        else:
-            paths, schemas = openapi_doors.OPERATIONS.get(handler, {}), openapi_doors.SCHEMAS
-        for path, operations in paths.items():
-            for method, body in operations.items():
-                if (method, path) in found:
-                    problems.append(f"{method.upper()} {path} is described twice")
-                found[method, path] = _Operation(body, {name: schemas[name] for name in _referenced(body, schemas)})
+        operations = _of_resolver(module.app) if hasattr(module, "app") else _by_hand(handler)
+        # Pydantic tells models of one name apart by longer names; in and out alike, that is one model too many.
+        names = {name for operation in operations for name in operation[1].schemas}
+        ambiguous = {name.split("__")[-1].split("-")[0] for name in names if "__" in name or "-" in name}
+        problems += [f"{handler} has two models {name}" for name in sorted(ambiguous)]
+        for method, operation in operations:
+            if (method, operation.path) in found:
+                problems.append(f"{method.upper()} {operation.path} is described twice")
+            found[method, operation.path] = operation
     return found, problems
 
 
-def _of_resolver(app: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Paths and models of a Powertools resolver.
+def _by_hand(handler: str) -> list[tuple[str, Operation]]:
+    """Operations of a door without a resolver."""
+    schemas, source = openapi_doors.SCHEMAS, f"infra/openapi_doors.py (for {handler})"
+    return [
+        (method, Operation(body, _used(body, schemas), path, source, openapi_doors.RAISES.get(handler, ())))
+        for path, operations in openapi_doors.OPERATIONS.get(handler, {}).items()
+        for method, body in operations.items()
+    ]
 
-    Powertools describes either its own success response or ours, never both: the success is added to ours first.
-    """
-    keys: dict[tuple[str, str], str] = {}
-    for route in app._static_routes + app._dynamic_routes:
-        responses = route.responses or {}
-        if not any(200 <= status < 300 for status in responses):
-            responses = {route.status_code: {"description": _SUCCESS[route.status_code]}} | responses
-        route.responses = responses
+
+def _of_resolver(app: Any) -> list[tuple[str, Operation]]:
+    """Operations of a Powertools resolver, by method."""
+    routes = {(route.method.lower(), route.openapi_path): route for route in app._static_routes + app._dynamic_routes}
+    for route in routes.values():
         route.description = route.description or _prose(route.func)
-        source = inspect.getsource(route.func)
-        if "door.idempotent(" in source:
-            keys[route.method.lower(), route.openapi_path] = "optional" if "door.header(" in source else "required"
-    schema = json.loads(app.get_openapi_json_schema(title=_INFO["title"], version=VERSION))
-    for (method, path), need in keys.items():
-        operation = schema["paths"][path][method]
-        parameter = _KEY | {"required": need == "required"}
-        operation["parameters"] = [*operation.get("parameters", []), parameter]
-        for status, response in operation["responses"].items():
-            if status.startswith("2"):
-                response["headers"] = {"Idempotent-Replayed": _REPLAYED}
-    return schema["paths"], schema.get("components", {}).get("schemas", {})
+    whole = json.loads(app.get_openapi_json_schema(title=_INFO["title"], version=VERSION))
+    schemas = whole.get("components", {}).get("schemas", {})
+    found = []
+    for (method, path), route in routes.items():
+        body = whole["paths"][path][method]
+        answers = body["responses"]
+        success = str(route.status_code)
+        answers[success]["description"] = _SUCCESS[route.status_code]
+        if key := _key_of(route.func):
+            parameter = _KEY | {"required": key == "required"}
+            body["parameters"] = [*body.get("parameters", []), parameter]
+            answers[success]["headers"] = {"Idempotent-Replayed": _REPLAYED}
+        raises = getattr(route.func, "raises", ())
+        success_only = body | {"responses": {success: answers[success]}}
+        used = _used(success_only, schemas)
+        found.append((method, Operation(success_only, used, path, _source(route.func), raises, True, key)))
+    return found
+
+
+def _key_of(function: Any) -> str:
+    """Whether it needs an Idempotency-Key (`required`), looks first whether one was sent (`optional`), or neither."""
+    source = inspect.getsource(function)
+    if "door.idempotent(" not in source:
+        return ""
+    return "optional" if "door.header(" in source else "required"
+
+
+def _source(function: Any) -> str:
+    """`functions/checkout/api.py, place_order`."""
+    file = Path(inspect.getsourcefile(function) or "")
+    where = file.relative_to(sam.ROOT) if file.is_relative_to(sam.ROOT) else file
+    return f"{where}, {function.__name__}"
 
 
 def _prose(function: Any) -> str | None:
@@ -232,23 +264,12 @@ def _prose(function: Any) -> str | None:
 # ------------------------------------------------------------------------------------------------------- finishing
 
 
-def _secured(operation: dict[str, Any], *, public: bool) -> dict[str, Any]:
-    """Security as the template has it, and the validation problem where Powertools put a plain one."""
-    finished: dict[str, Any] = json.loads(json.dumps(operation))
-    if public:
-        finished["security"] = []
-    else:
-        finished["security"] = [{"bearer": []}]
-        finished["responses"].setdefault("401", openapi_doors.problem("No token, or one that is not good"))
-    invalid = finished["responses"].get("422")
-    if invalid:
-        invalid["content"] = {_PROBLEM: {"schema": {"$ref": "#/components/schemas/ValidationProblem"}}}
-    finished["responses"] = dict(sorted(finished["responses"].items()))
-    return finished
-
-
 def _in_order(operations: dict[str, Any]) -> dict[str, Any]:
     return {method: operations[method] for method in _METHODS if method in operations}
+
+
+def _used(part: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    return {name: schemas[name] for name in _referenced(part, schemas)}
 
 
 def _referenced(part: Any, schemas: dict[str, Any]) -> set[str]:

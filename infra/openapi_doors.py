@@ -27,13 +27,7 @@ SCHEMAS: dict[str, Any] = {
         "properties": {"received": {"type": "boolean", "const": True}},
     },
 }
-"""Models of these doors; `ProblemView` is the resolvers' own."""
-
-
-def problem(description: str) -> dict[str, Any]:
-    """A response that is a problem document."""
-    schema = {"$ref": "#/components/schemas/ProblemView"}
-    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
+"""Models of these doors."""
 
 
 def _webhook(provider: str, operation_id: str, body: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
@@ -52,10 +46,6 @@ def _webhook(provider: str, operation_id: str, body: dict[str, Any], *parameters
                 "description": "Stored, now or before",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/WebhookReceivedView"}}},
             },
-            "400": problem("This is no webhook of this provider"),
-            "401": problem("Not signed by this provider, or not at an address of ours"),
-            "413": problem("Too large"),
-            "503": problem("Not stored; post it again"),
         },
     }
 
@@ -123,3 +113,8 @@ OPERATIONS: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 """By handler, path and method."""
+
+RAISES: dict[str, tuple[str, ...]] = {
+    "payments.webhook": ("bad-signature", "busy", "malformed-webhook", "wrong-mode"),
+}
+"""By handler: the problems these doors answer, besides those of every route."""

@@ -40,10 +40,7 @@ MarketId = Annotated[str, Query(pattern=r"^[a-z0-9-]{1,20}$", description="for t
 FirstChannel = Annotated[Channel, Query(description="for the very first basket only")]
 
 
-@app.post(
-    "/baskets", summary="New guest basket", tags=["basket"], operation_id="createBasket",
-    responses=door.problem_responses(),
-)  # fmt: skip
+@app.post("/baskets", summary="New guest basket", tags=["basket"], operation_id="createBasket", status_code=201)
 def create_basket(body: NewBasket) -> Response[BasketCreatedView]:
     """A basket for somebody we do not know yet, and the token that opens it."""
     item = owners.create(body.channel, _market(body.market, "body"), body.location_id)
@@ -52,20 +49,15 @@ def create_basket(body: NewBasket) -> Response[BasketCreatedView]:
     return door.answer(BasketCreatedView(basket=view, token=token), 201)
 
 
-@app.get(
-    "/baskets/<basket_id>", summary="A basket, priced now", tags=["basket"], operation_id="getBasket",
-    responses=door.problem_responses(401, 403, 404),
-)  # fmt: skip
+@app.get("/baskets/<basket_id>", summary="A basket, priced now", tags=["basket"], operation_id="getBasket")
 def get_basket(basket_id: BasketId) -> BasketView:
     """A basket by its id."""
     caller = _caller()
     return _view(caller, table.open_(caller, basket_id))
 
 
-@app.get(
-    "/me/basket", summary="My basket", tags=["basket"], operation_id="getMyBasket",
-    responses=door.problem_responses(401, 403),
-)  # fmt: skip
+@app.get("/me/basket", summary="My basket", tags=["basket"], operation_id="getMyBasket")
+@door.raises("not-found")
 def get_my_basket(market: MarketId = markets.DEFAULT, channel: FirstChannel = "web") -> BasketView:
     """The one basket of whoever signed in, on every device. It is there from the first look on."""
     caller = door.caller(app)
@@ -76,9 +68,11 @@ def get_my_basket(market: MarketId = markets.DEFAULT, channel: FirstChannel = "w
 
 
 @app.get(
-    "/customers/<customer_id>/basket", summary="A shopper's basket, at the till", tags=["basket"],
-    operation_id="getCustomerBasket", responses=door.problem_responses(401, 403),
-)  # fmt: skip
+    "/customers/<customer_id>/basket",
+    summary="A shopper's basket, at the till",
+    tags=["basket"],
+    operation_id="getCustomerBasket",
+)
 def get_customer_basket(
     customer_id: PersonId, market: MarketId = markets.DEFAULT, channel: FirstChannel = "till"
 ) -> BasketView:
@@ -88,10 +82,8 @@ def get_customer_basket(
     return _view(caller, Opened(owners.floating(customer_id, channel, _market(market, "query"))))
 
 
-@app.post(
-    "/baskets/<basket_id>/lines", summary="Add to a line", tags=["basket"], operation_id="addLine",
-    responses=door.problem_responses(400, 401, 403, 404, 409),
-)  # fmt: skip
+@app.post("/baskets/<basket_id>/lines", summary="Add to a line", tags=["basket"], operation_id="addLine")
+@door.raises("basket-full", "quantity-limit", "too-many-adds")
 def add_line(basket_id: BasketId, body: AddLine) -> Response[BasketView]:
     """Add pieces of a product: once, however often the request is repeated."""
     caller = _caller()
@@ -108,10 +100,8 @@ def add_line(basket_id: BasketId, body: AddLine) -> Response[BasketView]:
     return door.answer(_view(caller, opened), replayed=not changed)
 
 
-@app.put(
-    "/baskets/<basket_id>/lines/<sku>", summary="Set a line's quantity", tags=["basket"], operation_id="setLine",
-    responses=door.problem_responses(401, 403, 404, 409),
-)  # fmt: skip
+@app.put("/baskets/<basket_id>/lines/<sku>", summary="Set a line's quantity", tags=["basket"], operation_id="setLine")
+@door.raises("basket-full", "quantity-limit")
 def set_line(basket_id: BasketId, sku: SkuInPath, body: SetLine) -> BasketView:
     """The line has this quantity then, plus what others add at the same moment. 0 removes it."""
     caller = _caller()
@@ -121,10 +111,7 @@ def set_line(basket_id: BasketId, sku: SkuInPath, body: SetLine) -> BasketView:
     return _set(caller, basket_id, _dot(caller, sku, body.quantity, body.channel))
 
 
-@app.delete(
-    "/baskets/<basket_id>/lines/<sku>", summary="Remove a line", tags=["basket"], operation_id="removeLine",
-    responses=door.problem_responses(401, 403, 404),
-)  # fmt: skip
+@app.delete("/baskets/<basket_id>/lines/<sku>", summary="Remove a line", tags=["basket"], operation_id="removeLine")
 def remove_line(basket_id: BasketId, sku: SkuInPath) -> BasketView:
     """The line is gone then. Removing what is not there is as good."""
     caller = _caller()
@@ -132,9 +119,12 @@ def remove_line(basket_id: BasketId, sku: SkuInPath) -> BasketView:
 
 
 @app.post(
-    "/baskets/<basket_id>/operations", summary="Apply a part of a device's log", tags=["basket"],
-    operation_id="applyOperations", responses=door.problem_responses(401, 403, 404, 409),
-)  # fmt: skip
+    "/baskets/<basket_id>/operations",
+    summary="Apply a part of a device's log",
+    tags=["basket"],
+    operation_id="applyOperations",
+)
+@door.raises("sequence-gap", "sequence-conflict", "basket-full", "quantity-limit")
 def apply_operations(basket_id: BasketId, body: BasketOperations) -> Response[OperationsView]:
     """Each operation of a log is applied once and in order, however late and however often it is sent."""
     caller = _caller()
@@ -154,10 +144,8 @@ def apply_operations(basket_id: BasketId, body: BasketOperations) -> Response[Op
     return door.answer(OperationsView(applied_seq=applied, basket=_view(caller, opened)), replayed=not changed)
 
 
-@app.post(
-    "/me/basket/claims", summary="Take a guest basket in", tags=["basket"], operation_id="claimBasket",
-    responses=door.problem_responses(400, 401, 403, 404, 409),
-)  # fmt: skip
+@app.post("/me/basket/claims", summary="Take a guest basket in", tags=["basket"], operation_id="claimBasket")
+@door.raises("not-found", "basket-full")
 def claim_basket(body: ClaimBasket) -> Response[ClaimedView]:
     """At sign-in: the guest basket's lines come into the customer's basket, and the answer says which."""
     caller = door.caller(app)
@@ -167,10 +155,7 @@ def claim_basket(body: ClaimBasket) -> Response[ClaimedView]:
     return _claimed(caller, claimed)
 
 
-@app.delete(
-    "/me/basket/claims/<merge_id>", summary="Undo a claim", tags=["basket"], operation_id="undoClaim",
-    responses=door.problem_responses(401, 403, 404),
-)  # fmt: skip
+@app.delete("/me/basket/claims/<merge_id>", summary="Undo a claim", tags=["basket"], operation_id="undoClaim")
 def undo_claim(merge_id: MergeId) -> Response[ClaimedView]:
     """The lines that came with the claim, and were not touched since, go back to the guest basket."""
     caller = door.caller(app)

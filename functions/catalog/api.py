@@ -17,10 +17,7 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
 
 
-@app.get(
-    "/products/<sku>", summary="One product", tags=["catalog"], operation_id="getProduct",
-    responses=door.problem_responses(404),
-)  # fmt: skip
+@app.get("/products/<sku>", summary="One product", tags=["catalog"], operation_id="getProduct")
 def get_product(sku: SkuInPath, market: MarketId = markets.DEFAULT) -> ProductView:
     """A product, with its price in a market."""
     found = table.read(sku)
@@ -29,9 +26,7 @@ def get_product(sku: SkuInPath, market: MarketId = markets.DEFAULT) -> ProductVi
     return ProductView.of(found, _market(market))
 
 
-@app.get(
-    "/products", summary="Products", tags=["catalog"], operation_id="listProducts", responses=door.problem_responses()
-)
+@app.get("/products", summary="Products", tags=["catalog"], operation_id="listProducts")
 def list_products(market: MarketId = markets.DEFAULT, limit: Limit = 50, cursor: Cursor = None) -> ProductsView:
     """Products by SKU, a page at a time."""
     shown_in = _market(market)
@@ -42,10 +37,7 @@ def list_products(market: MarketId = markets.DEFAULT, limit: Limit = 50, cursor:
     )
 
 
-@app.put(
-    "/products/<sku>", summary="Add or change a product", tags=["catalog"], operation_id="putProduct",
-    responses=door.problem_responses(401, 403),
-)  # fmt: skip
+@app.put("/products/<sku>", summary="Add or change a product", tags=["catalog"], operation_id="putProduct")
 def put_product(sku: SkuInPath, body: ProductBody) -> ProductView:
     """The PIM says what a product is. Saying the same again changes nothing."""
     door.caller(app).need("catalog:write")
@@ -53,10 +45,7 @@ def put_product(sku: SkuInPath, body: ProductBody) -> ProductView:
     return ProductView.of(written, markets.get(None))
 
 
-@app.post(
-    "/products/batch", summary="Add or change up to 100 products", tags=["catalog"], operation_id="putProducts",
-    responses=door.problem_responses(401, 403, 413),
-)  # fmt: skip
+@app.post("/products/batch", summary="Add or change up to 100 products", tags=["catalog"], operation_id="putProducts")
 def put_products(body: ProductBatch) -> ProductBatchView:
     """One product that is not valid refuses them all; a batch that broke off half-way is simply sent again."""
     door.caller(app).need("catalog:write")

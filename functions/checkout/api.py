@@ -23,7 +23,16 @@ Cursor = Annotated[str | None, Query(max_length=2000)]
     operation_id="placeOrder",
     tags=["checkout"],
     status_code=201,
-    responses=door.problem_responses(400, 401, 403, 404, 409, 503),
+)
+@door.raises(
+    "not-found",
+    "basket-empty",
+    "basket-changed",
+    "not-sold",
+    "price-changed",
+    "out-of-stock",
+    "in-progress",
+    "order-too-large",
 )
 def place_order(body: PlaceOrder) -> Response[OrderView]:
     """Takes the stock, empties the basket and opens the payment in the same transaction as it places the order."""
@@ -37,7 +46,6 @@ def place_order(body: PlaceOrder) -> Response[OrderView]:
     summary="An order",
     operation_id="getOrder",
     tags=["checkout"],
-    responses=door.problem_responses(401, 403, 404),
 )
 def get_order(order_id: OrderId) -> Response[OrderView]:
     """By id or by number as a person would type it. For its owner and for staff with `orders:read`."""
@@ -55,7 +63,6 @@ def get_order(order_id: OrderId) -> Response[OrderView]:
     summary="My orders, newest first",
     operation_id="listMyOrders",
     tags=["checkout"],
-    responses=door.problem_responses(401, 403),
 )
 def list_my_orders(limit: Limit = 20, cursor: Cursor = None) -> Response[OrderListView]:
     """The signed-in customer's orders."""
@@ -73,8 +80,8 @@ def list_my_orders(limit: Limit = 20, cursor: Cursor = None) -> Response[OrderLi
     summary="Cancel an order",
     operation_id="cancelOrder",
     tags=["checkout"],
-    responses=door.problem_responses(400, 401, 403, 404, 409, 503),
 )
+@door.raises("in-progress", "order-state")
 def cancel_order(order_id: OrderId) -> Response[OrderView]:
     """Until it is fulfilled. Stock and lines go back, and what was captured is refunded."""
     caller = door.caller(app)
@@ -90,8 +97,8 @@ def cancel_order(order_id: OrderId) -> Response[OrderView]:
     summary="Hand over or send a paid order",
     operation_id="fulfilOrder",
     tags=["checkout"],
-    responses=door.problem_responses(400, 401, 403, 404, 409, 503),
 )
+@door.raises("in-progress", "order-state")
 def fulfil_order(order_id: OrderId) -> Response[OrderView]:
     """For staff and tills with `orders:write`."""
     caller = door.caller(app)

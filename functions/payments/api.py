@@ -22,9 +22,10 @@ PaymentId = Annotated[str, Path(pattern=ID_PATTERN)]
     "/orders/<order_id>/payments",
     summary="Start a payment",
     operation_id="startPayment",
+    status_code=201,
     tags=["payments"],
-    responses=door.problem_responses(400, 401, 403, 404, 409, 503) | {201: {"description": "Created"}},
 )
+@door.raises("order-not-payable", "amount-not-open", "method-not-supported", "payment-refused", "provider-unavailable")
 def start_payment(order_id: OrderId, asked: views.StartPayment) -> Response[views.PaymentStarted]:
     """Start a payment of an order: one of possibly several. A retry with the same key continues it."""
     principal = door.caller(app)
@@ -53,7 +54,6 @@ def start_payment(order_id: OrderId, asked: views.StartPayment) -> Response[view
     summary="The payments of an order",
     operation_id="listPayments",
     tags=["payments"],
-    responses=door.problem_responses(401, 403, 404),
 )
 def list_payments(
     order_id: OrderId,
@@ -76,7 +76,6 @@ def list_payments(
     summary="One payment",
     operation_id="getPayment",
     tags=["payments"],
-    responses=door.problem_responses(401, 403, 404),
 )
 def get_payment(payment_id: PaymentId) -> views.PaymentDetails:
     """A payment with its refunds and chargebacks, as its provider reported them so far."""
@@ -92,9 +91,10 @@ def get_payment(payment_id: PaymentId) -> views.PaymentDetails:
     "/payments/<payment_id>/captures",
     summary="Take money that is held",
     operation_id="capturePayment",
+    status_code=201,
     tags=["payments"],
-    responses=door.problem_responses(400, 401, 403, 404, 409, 503) | {201: {"description": "Created"}},
 )
+@door.raises("not-authorized", "capture-refused", "provider-unavailable")
 def capture_payment(payment_id: PaymentId, body: views.CapturePayment | None = None) -> Response[views.CaptureMade]:
     """Capture an authorized payment, in part or in whole."""
     asked = body or views.CapturePayment()
@@ -118,9 +118,10 @@ def capture_payment(payment_id: PaymentId, body: views.CapturePayment | None = N
     "/payments/<payment_id>/refunds",
     summary="Give money back",
     operation_id="refundPayment",
+    status_code=201,
     tags=["payments"],
-    responses=door.problem_responses(400, 401, 403, 404, 409, 503) | {201: {"description": "Created"}},
 )
+@door.raises("refund-exceeds-captured", "refund-in-parts", "refund-refused")
 def refund_payment(payment_id: PaymentId, asked: views.RefundPayment) -> Response[views.RefundMade]:
     """Refund a payment, in part or in whole; never more than was captured and not given back."""
     principal = door.caller(app)

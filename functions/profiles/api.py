@@ -45,8 +45,8 @@ def _too_many_fields(error: TooManyFields) -> Response[object]:
 # ------------------------------------------------------------------------------------------------------ one profile
 
 
-@app.post("/profiles", summary="Create a profile", tags=["profiles"], operation_id="createProfile", status_code=201,
-          responses=door.problem_responses(400, 401, 403, 409, 503))  # fmt: skip
+@app.post("/profiles", summary="Create a profile", tags=["profiles"], operation_id="createProfile", status_code=201)
+@door.raises("identity-taken")
 def create_profile(body: CreateProfile) -> Response[ProfileView]:
     """For staff and tills with `profiles:write`; customers get theirs by `GET /me`.
 
@@ -66,8 +66,7 @@ def create_profile(body: CreateProfile) -> Response[ProfileView]:
     return door.answer(ProfileView.of(people.read(profile_id)), 201, replayed=replayed)
 
 
-@app.get("/profiles", summary="Find a person", tags=["profiles"], operation_id="findProfiles",
-         responses=door.problem_responses(401, 403, 503))  # fmt: skip
+@app.get("/profiles", summary="Find a person", tags=["profiles"], operation_id="findProfiles")
 def find_profiles(identity: Identity) -> ProfileListView:
     """By an identity, `kind:value`, in any spelling. For staff and tills with `profiles:read`."""
     door.caller(app).need("profiles:read")
@@ -79,15 +78,13 @@ def find_profiles(identity: Identity) -> ProfileListView:
     return ProfileListView(items=[ProfileView.of(person)] if person else [])
 
 
-@app.get("/profiles/<profile_id>", summary="A person's golden record", tags=["profiles"], operation_id="getProfile",
-         responses=door.problem_responses(401, 403, 404, 503))  # fmt: skip
+@app.get("/profiles/<profile_id>", summary="A person's golden record", tags=["profiles"], operation_id="getProfile")
 def get_profile(profile_id: ProfileId) -> ProfileView:
     """For staff with `profiles:read`, and one's own."""
     return ProfileView.of(access.person(door.caller(app), profile_id, "profiles:read"))
 
 
-@app.put("/profiles/<profile_id>", summary="Tell a profile something", tags=["profiles"], operation_id="editProfile",
-         responses=door.problem_responses(400, 401, 403, 404, 503))  # fmt: skip
+@app.put("/profiles/<profile_id>", summary="Tell a profile something", tags=["profiles"], operation_id="editProfile")
 def edit_profile(profile_id: ProfileId, body: EditProfile) -> ProfileView:
     """For staff and tills with `profiles:write`. It stays on this very profile, whoever it is merged with."""
     door.caller(app).need("profiles:write")
@@ -95,16 +92,16 @@ def edit_profile(profile_id: ProfileId, body: EditProfile) -> ProfileView:
     return ProfileView.of(people.read(profile_id))
 
 
-@app.get("/me", summary="My golden record", tags=["profiles"], operation_id="getMe",
-         responses=door.problem_responses(401, 403, 409, 503))  # fmt: skip
+@app.get("/me", summary="My golden record", tags=["profiles"], operation_id="getMe")
+@door.raises("profile-being-erased")
 def get_me() -> ProfileView:
     """Made on first use."""
     with access.mine(door.caller(app)) as profile_id:
         return ProfileView.of(people.read(profile_id))
 
 
-@app.put("/me", summary="Tell about myself", tags=["profiles"], operation_id="editMe",
-         responses=door.problem_responses(400, 401, 403, 409, 503))  # fmt: skip
+@app.put("/me", summary="Tell about myself", tags=["profiles"], operation_id="editMe")
+@door.raises("profile-being-erased")
 def edit_me(body: ProfileFields) -> ProfileView:
     """What a signed-in person says about themselves counts more than what staff or imports say."""
     with access.mine(door.caller(app)) as profile_id:
@@ -112,8 +109,14 @@ def edit_me(body: ProfileFields) -> ProfileView:
         return ProfileView.of(people.read(profile_id))
 
 
-@app.post("/profiles/<profile_id>/identities", summary="Attach an identity", tags=["profiles"], status_code=201,
-          operation_id="addIdentity", responses=door.problem_responses(400, 401, 403, 404, 409, 503))  # fmt: skip
+@app.post(
+    "/profiles/<profile_id>/identities",
+    summary="Attach an identity",
+    tags=["profiles"],
+    status_code=201,
+    operation_id="addIdentity",
+)
+@door.raises("identity-taken", "too-many-identities")
 def add_identity(profile_id: ProfileId, body: IdentityBody) -> Response[ProfileView]:
     """For staff and tills with `profiles:write`. One identity has one profile; attaching it again changes nothing."""
     caller = door.caller(app)
@@ -128,8 +131,14 @@ def add_identity(profile_id: ProfileId, body: IdentityBody) -> Response[ProfileV
 # ---------------------------------------------------------------------------------------------------------- merging
 
 
-@app.post("/profiles/merges", summary="Two profiles are one person", tags=["profiles"], status_code=201,
-          operation_id="mergeProfiles", responses=door.problem_responses(400, 401, 403, 404, 409, 503))  # fmt: skip
+@app.post(
+    "/profiles/merges",
+    summary="Two profiles are one person",
+    tags=["profiles"],
+    status_code=201,
+    operation_id="mergeProfiles",
+)
+@door.raises("not-found", "too-many-merged")
 def merge_profiles(body: MergeProfiles) -> Response[ProfileMergeView]:
     """For staff with `profiles:write`. Nothing moves, so undoing it leads back to exactly what was before."""
     caller = door.caller(app)
@@ -152,8 +161,7 @@ def merge_profiles(body: MergeProfiles) -> Response[ProfileMergeView]:
     return door.answer(ProfileMergeView.model_validate(merge), 201, replayed=replayed)
 
 
-@app.delete("/profiles/merges/<merge_id>", summary="Undo a merge", tags=["profiles"], operation_id="unmergeProfiles",
-            responses=door.problem_responses(401, 403, 404, 503))  # fmt: skip
+@app.delete("/profiles/merges/<merge_id>", summary="Undo a merge", tags=["profiles"], operation_id="unmergeProfiles")
 def unmerge_profiles(merge_id: MergeId) -> ProfileUnmergeView:
     """For staff with `profiles:write`. Doing it twice changes nothing."""
     door.caller(app).need("profiles:write")
@@ -163,8 +171,12 @@ def unmerge_profiles(merge_id: MergeId) -> ProfileUnmergeView:
 # -------------------------------------------------------------------------------------------------- history, rights
 
 
-@app.get("/profiles/<profile_id>/timeline", summary="A person's history, newest first", tags=["profiles"],
-         operation_id="getTimeline", responses=door.problem_responses(401, 403, 404, 503))  # fmt: skip
+@app.get(
+    "/profiles/<profile_id>/timeline",
+    summary="A person's history, newest first",
+    tags=["profiles"],
+    operation_id="getTimeline",
+)
 def get_timeline(profile_id: ProfileId, limit: Limit = 50, cursor: Cursor = None) -> TimelineView:
     """Over all channels and all profiles of the person. For staff with `profiles:read`, and one's own."""
     caller = door.caller(app)
@@ -177,8 +189,12 @@ def get_timeline(profile_id: ProfileId, limit: Limit = 50, cursor: Cursor = None
     )
 
 
-@app.get("/profiles/<profile_id>/export", summary="Everything kept about a person", tags=["profiles"],
-         operation_id="exportProfile", responses=door.problem_responses(401, 403, 404, 503))  # fmt: skip
+@app.get(
+    "/profiles/<profile_id>/export",
+    summary="Everything kept about a person",
+    tags=["profiles"],
+    operation_id="exportProfile",
+)
 def export_profile(profile_id: ProfileId) -> ProfileExportView:
     """With provenance, as data protection law asks. For the person, and for staff with `profiles:read`."""
     caller = door.caller(app)
@@ -189,8 +205,7 @@ def export_profile(profile_id: ProfileId) -> ProfileExportView:
     return ProfileExportView.of(person, reasons, TimelineView.of(entries, person.customers, cursor))
 
 
-@app.delete("/profiles/<profile_id>", summary="Erase a person", tags=["profiles"], operation_id="eraseProfile",
-            responses=door.problem_responses(401, 403, 404, 409, 503))  # fmt: skip
+@app.delete("/profiles/<profile_id>", summary="Erase a person", tags=["profiles"], operation_id="eraseProfile")
 def erase_profile(profile_id: ProfileId) -> ErasureView:
     """With every profile merged into it; the answer is the receipt. For the person, and staff with `profiles:write`."""
     access.may_erase(door.caller(app), profile_id)

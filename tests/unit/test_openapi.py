@@ -16,6 +16,7 @@ import pytest
 from pydantic import create_model
 
 from commerce import door, events
+from commerce.problem_types import PROBLEMS
 from infra import docs, openapi, openapi_page, sam
 from infra.say import Sorry
 
@@ -90,11 +91,58 @@ def test_each_operation_says_what_it_answers_and_who_may_ask(document: dict[str,
         for status, response in operation["responses"].items():
             kinds = set(response.get("content", {}))
             assert kinds <= ({"application/problem+json"} if status >= "4" else {"application/json", "text/html"}), name
-            if status == "422":
-                schema = response["content"]["application/problem+json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/ValidationProblem"}
         in_path = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
         assert in_path == set(re.findall(r"{(.*?)}", operation["path"])), name
+
+
+def _problems_of(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """By slug: under which status an operation documents a problem, and its schema."""
+    found = {}
+    for status, response in operation["responses"].items():
+        for media in (response["content"] if status >= "4" else {}).values():
+            for choice in media["schema"].get("oneOf", [media["schema"]]):
+                schema = document["components"]["schemas"][choice["$ref"].split("/")[-1]]
+                slug = schema["properties"]["type"]["const"].removeprefix("/problems/")
+                if "oneOf" in media["schema"]:
+                    assert media["schema"]["discriminator"]["mapping"][f"/problems/{slug}"] == choice["$ref"]
+                found[slug] = (status, schema)
+    return found
+
+
+def test_each_operation_names_its_problems_by_slug_with_their_members(document: dict[str, Any]) -> None:
+    operations = _operations(document)
+    problems = {name: _problems_of(document, operation) for name, operation in operations.items()}
+    for name, found in problems.items():
+        assert found.keys() >= {"too-many-requests", "body-too-large"}, name
+        for slug, (status, schema) in found.items():
+            assert schema["properties"]["status"]["const"] == int(status), (name, slug)
+            assert {"type", "title", "status"} <= set(schema["required"]), (name, slug)
+        if name not in PUBLIC:
+            assert found.keys() >= {"unauthorized", "forbidden", "validation", "unsupported-media-type", "busy"}, name
+        if "{" in operations[name]["path"] and not operations[name]["path"].startswith("/webhooks"):
+            assert "not-found" in found, name
+    members = {
+        ("placeOrder", "out-of-stock"): {"shortages", "alternatives"},
+        ("placeOrder", "not-sold"): {"skus"},
+        ("placeOrder", "basket-changed"): {"version", "merged_to"},
+        ("placeOrder", "price-changed"): {"total"},
+        ("applyOperations", "sequence-gap"): {"expected_seq", "applied_seq"},
+        ("applyOperations", "sequence-conflict"): {"seq"},
+        ("addLine", "basket-full"): {"limit"},
+        ("startPayment", "amount-not-open"): {"open"},
+        ("refundPayment", "refund-exceeds-captured"): {"refundable"},
+        ("refundPayment", "refund-refused"): {"code"},
+        ("postMovement", "not-enough-stock"): {"sku", "location_id", "requested", "available"},
+        ("addIdentity", "identity-taken"): {"profile_id"},
+        ("getProduct", "validation"): {"errors"},
+    }
+    for (name, slug), wanted in members.items():
+        assert problems[name][slug][1]["properties"].keys() >= wanted, (name, slug)
+
+
+def test_every_declared_problem_is_answered_somewhere(document: dict[str, Any]) -> None:
+    answered = {slug for each in _operations(document).values() for slug in _problems_of(document, each)}
+    assert answered == set(PROBLEMS)
 
 
 def test_what_must_be_done_once_needs_a_key(document: dict[str, Any]) -> None:
@@ -193,6 +241,16 @@ def test_what_is_routed_must_be_described_and_what_is_described_must_be_routed(
         "GET /a is called fetchA, not getA as its event"
     ]
     assert _toy(monkeypatch, tmp_path, "gone GetA get /a")[0].startswith("gone.api cannot be loaded")
+
+
+def test_a_problem_that_nobody_declares_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def describe(app: Any) -> None:
+        @app.get("/a", summary="x", tags=["x"], operation_id="getA")
+        @door.raises("not-found", "moon")
+        def answer() -> dict[str, str]: ...
+
+    wrong = _toy(monkeypatch, tmp_path, "ones GetA get /a", ones=describe)
+    assert wrong == ["GET /a raises 'moon', which nobody declares"]
 
 
 def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,8 @@ from .runtime import InvocationFailed
 MAX_BODY = 10 * 1024 * 1024
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 Invoke = Callable[[str, dict[str, Any]], Any]
+Witness = Callable[[str, str, "Answer"], None]
+"""Looks at every answer of a route: (method, route, answer)."""
 
 # API Gateway's own answers before the template changes them: status, and the message member it has by default.
 _OWN_ANSWERS: dict[str, tuple[int, dict[str, str | None]]] = {
@@ -81,16 +83,23 @@ class TemplateApp(Chalice):
 class Gateway(LocalGateway):
     """One REST API. `invoke(function, event)` runs a function and raises `InvocationFailed` if it fails."""
 
-    def __init__(self, api: Api, invoke: Invoke, clock: Clock, ids: Random) -> None:
+    def __init__(self, api: Api, invoke: Invoke, clock: Clock, ids: Random, witness: Witness | None = None) -> None:
         app = TemplateApp(api, invoke)
         super().__init__(app, Config())
         self._api = api
         self._matcher = TemplateRouteMatcher(list(app.routes))
         self.event_converter = ProxyEvents(self._matcher, api.stage, list(api.binary_types), clock, ids)
         self._authorizer = TemplateAuthorizer(app, api, invoke, clock)
+        self._witness = witness
 
     def request(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
         """Serve one request; `path` is percent-encoded and may carry a query."""
+        answer = self._answer(method, path, headers, body)
+        if self._witness and self._serves(method, path):
+            self._witness(method, self._matcher.match_route(path).route, answer)
+        return answer
+
+    def _answer(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
         sent = Headers(headers)
         try:
             if len(body) > MAX_BODY:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from infra import sam
@@ -18,7 +18,7 @@ from . import identity, providers
 from .aws import Aws
 from .calls import Call, Outside
 from .clock import Clock
-from .gateway import Gateway
+from .gateway import Gateway, Witness
 from .memory import cold_start
 from .pump import Delivery, Pump
 from .runtime import InvocationFailed, LogLine, Runtime
@@ -51,6 +51,9 @@ class Response:
 class World:
     """Everything the template deploys, and the shoppers, providers and clocks around it."""
 
+    witness: ClassVar[Witness | None] = None
+    """Looks at every answer of the shop's own API; the tests put the contract here (`contract`)."""
+
     def __init__(self, seed: int = 0, template: Path = sam.TEMPLATE, parameters: dict[str, str] | None = None) -> None:
         self.random = Random(seed)
         self.clock = Clock()
@@ -61,7 +64,8 @@ class World:
         self.aws = Aws(self.template, self.outside, self.clock.tick)
         self.pump = Pump(self.template, self.runtime.invoke, self.clock, self.random)
         self.aws.on_change, self.aws.put_events = self.pump.on_change, self.pump.bus.put_events
-        self.gateway = Gateway(self.template.api, self.runtime.invoke, self.clock, self.random)
+        witness = World.witness if template == sam.TEMPLATE else None
+        self.gateway = Gateway(self.template.api, self.runtime.invoke, self.clock, self.random, witness)
         self.providers = providers.both(self.clock, self.random, self._webhook, PUBLIC_URL)
         self.pump.webhooks = list(self.providers.values())
         self.outsiders: dict[str, Outsider] = {

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from commerce import clock, door, locations, pricing, problems
+from commerce import clock, locations, pricing, problems
 from commerce.types import SKU_PATTERN
 from stock import availability
 from stock.levels import Level
@@ -17,8 +17,7 @@ Near = Annotated[str | None, Query(pattern=_NEAR, description="latitude,longitud
 FulfilmentQuery = Annotated[Fulfilment | None, Query()]
 
 
-@app.get("/stock/<sku>", summary="Where a SKU is available", tags=["stock"], operation_id="getStock",
-         responses=door.problem_responses(404, 503))  # fmt: skip
+@app.get("/stock/<sku>", summary="Where a SKU is available", tags=["stock"], operation_id="getStock")
 def get_stock(
     sku: SkuPath,
     near: Near = None,
@@ -36,8 +35,7 @@ def get_stock(
     return availability.view(sku, levels, known, asked, clock.now())
 
 
-@app.get("/stock", summary="Availability of many SKUs", tags=["stock"], operation_id="getManyStock",
-         responses=door.problem_responses(503))  # fmt: skip
+@app.get("/stock", summary="Availability of many SKUs", tags=["stock"], operation_id="getManyStock")
 def get_many_stock(
     sku: Annotated[list[Annotated[str, Query(pattern=SKU_PATTERN)]], Query(min_length=1, max_length=50)],
     near: Near = None,

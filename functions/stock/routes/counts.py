@@ -9,8 +9,7 @@ from stock.table import counts
 from stock.views import CountsBody, CountView
 
 
-@app.post("/stock/counts", summary="Count many SKUs", tags=["stock"], operation_id="createCount", status_code=202,
-          responses=door.problem_responses(400, 401, 403, 503))  # fmt: skip
+@app.post("/stock/counts", summary="Count many SKUs", tags=["stock"], operation_id="createCount", status_code=202)
 def create_count(body: CountsBody) -> Response[CountView]:
     """Up to 10,000 tags or SKUs of one location, stored at once and booked in the background; all tags of a SKU
     belong in one call. 202; `GET /stock/counts/{count_id}` tells how far it is."""
@@ -32,8 +31,7 @@ def create_count(body: CountsBody) -> Response[CountView]:
     return door.answer(CountView.model_validate(job), 202)
 
 
-@app.get("/stock/counts/<count_id>", summary="How far a count is", tags=["stock"], operation_id="getCount",
-         responses=door.problem_responses(401, 403, 404, 503))  # fmt: skip
+@app.get("/stock/counts/<count_id>", summary="How far a count is", tags=["stock"], operation_id="getCount")
 def get_count(count_id: IdPath) -> CountView:
     """Progress, differences and what could not be booked. Kept for 30 days."""
     caller = door.caller(app)

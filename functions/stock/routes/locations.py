@@ -11,8 +11,7 @@ from stock.table import parts
 from stock.views import LevelView, LocationBody, LocationList, LocationView, SafetyBody, ShardsBody, ShardsView
 
 
-@app.put("/locations/<location_id>", summary="Describe a location", tags=["stock"], operation_id="putLocation",
-         responses=door.problem_responses(401, 403, 503))  # fmt: skip
+@app.put("/locations/<location_id>", summary="Describe a location", tags=["stock"], operation_id="putLocation")
 def put_location(location_id: IdPath, body: LocationBody) -> LocationView:
     """Create or replace a store or warehouse. Another safety stock reaches its levels in the background."""
     door.caller(app).need("locations:write")
@@ -23,8 +22,7 @@ def put_location(location_id: IdPath, body: LocationBody) -> LocationView:
     return _view(table.put_location(location_id, described))
 
 
-@app.get("/locations/<location_id>", summary="A location", tags=["stock"], operation_id="getLocation",
-         responses=door.problem_responses(404, 503))  # fmt: skip
+@app.get("/locations/<location_id>", summary="A location", tags=["stock"], operation_id="getLocation")
 def get_location(location_id: IdPath) -> LocationView:
     """A store or warehouse, and whether it is open now."""
     location = locations.every(fresh=True).get(location_id)
@@ -33,8 +31,7 @@ def get_location(location_id: IdPath) -> LocationView:
     return _view(location)
 
 
-@app.get("/locations", summary="All locations", tags=["stock"], operation_id="listLocations",
-         responses=door.problem_responses(503))  # fmt: skip
+@app.get("/locations", summary="All locations", tags=["stock"], operation_id="listLocations")
 def list_locations() -> LocationList:
     """Stores and warehouses, by id."""
     return LocationList(items=[_view(each) for _, each in sorted(locations.every(fresh=True).items())])
@@ -46,8 +43,7 @@ def _view(location: dict[str, Any]) -> LocationView:
     return LocationView.model_validate(shown)
 
 
-@app.put("/stock/<sku>/safety", summary="Safety stock of one SKU", tags=["stock"], operation_id="putSafety",
-         responses=door.problem_responses(401, 403, 503))  # fmt: skip
+@app.put("/stock/<sku>/safety", summary="Safety stock of one SKU", tags=["stock"], operation_id="putSafety")
 def put_safety(sku: SkuPath, body: SafetyBody) -> LevelView:
     """Keep back another number of this SKU than the location usually does; null is as usual again."""
     keeper(body.location_id)
@@ -57,8 +53,7 @@ def put_safety(sku: SkuPath, body: SafetyBody) -> LevelView:
     return LevelView.model_validate(table.set_safety(sku, body.location_id, body.safety_stock))
 
 
-@app.put("/stock/<sku>/shards", summary="Split or join a hot level", tags=["stock"], operation_id="putShards",
-         responses=door.problem_responses(401, 403, 404, 503))  # fmt: skip
+@app.put("/stock/<sku>/shards", summary="Split or join a hot level", tags=["stock"], operation_id="putShards")
 def put_shards(sku: SkuPath, body: ShardsBody) -> ShardsView:
     """Divide a level that sells faster than one item can be written, or join it again (1), while it sells."""
     keeper(body.location_id)

@@ -13,8 +13,8 @@ from stock.table import movements
 from stock.views import MovementAnswer, MovementBody, MovementPage, MovementView, TransferBody
 
 
-@app.post("/stock/movements", summary="Book a movement", tags=["stock"], operation_id="postMovement", status_code=201,
-          responses=door.problem_responses(400, 401, 403, 409, 503))  # fmt: skip
+@app.post("/stock/movements", summary="Book a movement", tags=["stock"], operation_id="postMovement", status_code=201)
+@door.raises("not-enough-stock")
 def post_movement(body: Annotated[MovementBody, Body(discriminator="kind")]) -> Response[MovementAnswer]:
     """Receipt, adjustment, count, transfer, or a till's sale. Counts and sales are facts and never refused."""
     caller = keeper(body.location_id)
@@ -39,8 +39,7 @@ def post_movement(body: Annotated[MovementBody, Body(discriminator="kind")]) -> 
     return door.answer(MovementAnswer.model_validate(answer), 201)
 
 
-@app.get("/stock/<sku>/movements", summary="History of a SKU", tags=["stock"], operation_id="listMovements",
-         responses=door.problem_responses(401, 403, 503))  # fmt: skip
+@app.get("/stock/<sku>/movements", summary="History of a SKU", tags=["stock"], operation_id="listMovements")
 def list_movements(
     sku: SkuPath,
     location: IdQuery = None,

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -21,7 +21,6 @@ from pydantic import BaseModel
 from commerce import clock, events, ids, log, problems
 from commerce.principal import Principal
 from commerce.requests import Request, request
-from commerce.types import ProblemView
 
 MAX_BODY = 64 * 1024
 MAX_IMPORT = 1024 * 1024
@@ -33,24 +32,25 @@ _THROTTLED = {"ThrottlingException", "ProvisionedThroughputExceededException", "
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
-_TEXTS = {
-    400: "The request cannot be read",
-    401: "No token, or one that is not good",
-    403: "The token lacks a scope",
-    404: "Not found, or not yours",
-    409: "Does not fit the present state",
-    413: "Too large",
-    422: "Not valid; `errors` says where",
-    503: "Too busy; Retry-After says when to come back",
-}
+Route = TypeVar("Route", bound=Callable[..., Any])
 
 
-def problem_responses(*statuses: int) -> Any:
-    """The OpenAPI `responses` of a route: its problems (422 always)."""
-    return {
-        status: {"description": _TEXTS[status], "content": {_PROBLEM: {"model": ProblemView}}}
-        for status in sorted({*statuses, 422})
-    }
+def raises(*slugs: str) -> Callable[[Route], Route]:
+    """Say which problems of its own a route answers, by slug: the contract lists them, and the tests hold it to that.
+
+    Each is declared in `commerce.problem_types`. What every route may answer (no token, not valid, too large, busy ...)
+    is not named.
+
+        @app.post("/checkouts", ...)
+        @door.raises("out-of-stock", "price-changed")
+        def place_order(...)
+    """
+
+    def mark(route: Route) -> Route:
+        route.__dict__["raises"] = slugs
+        return route
+
+    return mark
 
 
 def rest() -> APIGatewayRestResolver:

@@ -65,16 +65,6 @@ class MoneyBody(Body):
     currency: Currency
 
 
-class ProblemView(View):
-    """RFC 9457 problem document."""
-
-    type: str = Field(examples=["/problems/out-of-stock"])
-    title: str
-    status: int
-    detail: str | None = None
-    instance: str | None = None
-
-
 def without_none(values: dict[str, Any]) -> dict[str, Any]:
     """Members that say something."""
     return {key: value for key, value in values.items() if value is not None}
