@@ -105,10 +105,10 @@ def capture_payment(payment_id: PaymentId, body: views.CapturePayment | None = N
     made = capturing.capture(kept, _given(asked.amount)[0], request)
     currency = kept.payment["currency"]
     view = views.CaptureMade(
-        capture_id=made.id,
+        capture_id=made.fact.object_id,
         payment_id=payment_id,
-        status=made.payment["status"],
-        amount=MoneyView(amount=made.amount, currency=currency),
+        status="pending" if made.fact.unanswered else made.payment["status"],
+        amount=MoneyView(amount=made.fact.amount, currency=currency),
         captured=MoneyView(amount=made.payment["captured"], currency=currency),
     )
     return door.answer(view, 201, replayed=made.repeat)
@@ -142,7 +142,7 @@ def refund_payment(payment_id: PaymentId, asked: views.RefundPayment) -> Respons
     assert made is not None, "only refunds at most are left out"
     if made.repeat:
         naming.same(request, dict(made.fact.more))
-    if "code" in made.fact.more:
+    if made.fact.status == "failed" and "code" in made.fact.more:
         detail = "The payment provider refused this refund."
         raise problems.Problem(422, "refund-refused", "Refund refused", detail, code=made.fact.more["code"])
     shown = views.of_refund(made.fact)

@@ -8,7 +8,7 @@ Every write that adds facts is bound to the payment's version, so a balance is a
 that are there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -139,6 +139,29 @@ def look_again(payment: dict[str, Any], at: str | None) -> None:
         )
     except writes.Refused:
         return
+
+
+def asked(payment: dict[str, Any], fact: Fact, at: float | None) -> Fact:
+    """Keep when a request was first sent to the provider (epoch seconds), or (None) that it never left.
+
+    Whoever has heard what became of it meanwhile is right. Returns the fact as it is then.
+    """
+    more = {name: value for name, value in fact.more.items() if name != "asked_at"}
+    more |= {} if at is None else {"asked_at": int(at)}
+    write = writes.update(
+        PAYMENTS,
+        (payment["pk"], f"{_FACT}{fact.kind}#{fact.object_id}"),
+        set="" if at is None else "asked_at = :at",
+        remove="asked_at" if at is None else "",
+        when="#s = :requested",
+        names={"#s": "status"},
+        values={":requested": "requested"} | ({} if at is None else {":at": int(at)}),
+    )
+    try:
+        writes.commit(write)
+    except writes.Refused:
+        return fact
+    return replace(fact, more=more)
 
 
 def _put_fact(payment_id: str, fact: Fact) -> writes.Write:

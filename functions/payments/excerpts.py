@@ -31,7 +31,7 @@ _STRIPE_TYPES = {
 (`charge.succeeded`, `charge.refunded`) or moves no money (`payment_intent.created`)."""
 
 _OPTIONAL = {"amount_received", "amount_capturable", "payment_intent"}
-_METADATA = ("payment_id", "refund_id")
+_METADATA = ("payment_id", "refund_id", "capture_id")
 _EVENT_ID = re.compile(r"[A-Za-z0-9_]{1,128}")
 _MOLLIE_PAYMENT = re.compile(r"tr_[A-Za-z0-9]{4,64}")
 

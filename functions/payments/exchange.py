@@ -1,18 +1,21 @@
-"""One request to a provider, and the three ways it can end badly.
+"""One request to a provider, and how it ended: done, refused, or nobody knows.
 
-The difference decides what may be done next: what was refused can be told, what was not done can be done again, and
-what has an unknown outcome must be asked about, or sent again under the same key, never under a new one.
+Refused is only what the provider documents as a refusal of the business, by a list of its own (`refusals`). Everything
+else that is no success leaves open what the provider did: a conflict, a timeout, a rate, a key of ours that it does not
+take, an answer that cannot be read. What has an unknown outcome is asked about, or sent again under the same key as
+long as the provider remembers that key. It is never concluded, and never sent under a new key.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from commerce import web
 
-_NOT_DONE = {401, 403, 429}
-"""Our key or our rate: the provider did nothing, and it is not the caller's fault."""
+Refusal = Callable[[int, Mapping[str, Any]], str | None]
+"""Status and answer -> the short reason of a documented refusal, or None if the outcome is not known."""
 
 
 @dataclass
@@ -20,71 +23,77 @@ class Refused(Exception):
     """The provider said no. `code` is its short reason, never its whole answer."""
 
     code: str
-    status: int = 400
 
     def __str__(self) -> str:
         return f"refused: {self.code}"
 
 
-class OtherMode(Refused):
-    """What the provider showed is play money in a stack that takes real money, or the other way round: not ours."""
-
-    def __init__(self) -> None:
-        super().__init__("other_mode")
-
-
 class NotDone(Exception):
-    """Nothing happened there: try again later."""
+    """The request never left, or it was a question without an answer: nothing happened there."""
 
 
 class Unknown(Exception):
     """It may have happened."""
 
 
-def call(
-    method: str, url: str, headers: Mapping[str, str], body: bytes | None = None, timeout: float = 8.0
+class Missing(Exception):
+    """There is nothing under the address that was read (or not for this key)."""
+
+
+class OtherMode(Missing):
+    """What the provider showed is play money in a stack that takes real money, or the other way round: not ours."""
+
+
+def read(url: str, headers: Mapping[str, str], timeout: float = 8.0) -> dict[str, Any]:
+    """Ask, which changes nothing there. Raises Missing or NotDone."""
+    try:
+        answer = web.send("GET", url, headers, None, timeout)
+    except (web.Unreachable, web.UnknownOutcome) as error:
+        raise NotDone(str(error)) from error
+    if answer.status in (404, 410):
+        raise Missing(f"status {answer.status}")
+    content = _content(answer.body)
+    if answer.status >= 300 or content is None:
+        raise NotDone(f"status {answer.status}")
+    return content
+
+
+def send(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    refusal: Refusal,
+    timeout: float = 8.0,
 ) -> dict[str, Any]:
-    """Send one request and read its JSON. Raises Refused (4xx), NotDone or Unknown; a read that fails is NotDone."""
+    """Have something done. Raises Refused, Unknown, or NotDone if the request never left."""
     try:
         answer = web.send(method, url, headers, body, timeout)
     except web.Unreachable as error:
         raise NotDone(str(error)) from error
     except web.UnknownOutcome as error:
-        raise _doubt(method, "no answer") from error
-    content = _read(answer.body)
-    if answer.status < 300:
-        if content is None:
-            raise _doubt(method, "unreadable answer")
+        raise Unknown("no answer") from error
+    content = _content(answer.body)
+    if answer.status < 300 and content is not None:
         return content
-    if answer.status in _NOT_DONE:
-        raise NotDone(f"status {answer.status}")
-    if answer.status >= 500 or (answer.status == 409 and _in_use(content)):
-        raise _doubt(method, f"status {answer.status}")
-    raise Refused(_code(content), answer.status)
+    code = refusal(answer.status, content or {})
+    if code:
+        raise Refused(code[:64])
+    raise Unknown(f"status {answer.status}")
 
 
-def _doubt(method: str, why: str) -> Exception:
-    return NotDone(why) if method == "GET" else Unknown(why)
+@contextmanager
+def understood(error: type[Exception] = Unknown) -> Iterator[None]:
+    """Around reading an answer: one that does not say what it should leaves open what was done."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as wrong:
+        raise error("an answer that says something else") from wrong
 
 
-def _read(body: bytes) -> dict[str, Any] | None:
+def _content(body: bytes) -> dict[str, Any] | None:
     try:
         content = json.loads(body or b"{}")
     except ValueError:
         return None
     return content if isinstance(content, dict) else None
-
-
-def _in_use(content: dict[str, Any] | None) -> bool:
-    """Stripe is still carrying out an earlier request under the same key."""
-    error = (content or {}).get("error")
-    return isinstance(error, dict) and error.get("type") in ("idempotency_error", "idempotency_key_in_use")
-
-
-def _code(content: dict[str, Any] | None) -> str:
-    """`card_declined`, `amount_too_small`, ... (Stripe), or the field that was wrong (Mollie)."""
-    content = content or {}
-    error = content.get("error")
-    if isinstance(error, dict):
-        return str(error.get("decline_code") or error.get("code") or error.get("type") or "refused")[:64]
-    return str(content.get("field") or content.get("title") or "refused")[:64]

@@ -6,8 +6,15 @@ does not matter, and there is no final "failed": a capture that comes late still
 
     attempt     pending, authorized, failed (by time)   <   canceled, expired, released
     capture     pending < failed < succeeded            <   succeeded with more
-    refund      requested < pending < succeeded         <   failed, also after it had succeeded
+    refund      requested < refused                     <   pending < succeeded < failed, also after it had succeeded
     chargeback  opened < withdrawn < closed < lost < won < reinstated
+    fee         charged
+
+Two ranks are ours and not the provider's: that we have asked (`requested`), and that we take the answer for a no
+(`refused`, shown as failed). They are below every word of the provider, because we can be wrong: a provider that has
+answered with an error may have done it all the same. A capture is asked for in a fact of its own:
+
+    capture_request   requested < refused               <   done < failed
 
 Balances are a fold over the facts. The ledger gets one entry for every change of what a fact contributes.
 """
@@ -20,7 +27,8 @@ _BY_TIME = {"pending": 1, "failed": 2, "authorized": 3}
 _ENDED = {"canceled": 1, "expired": 2, "released": 3}
 _LATER = 10**14
 _CAPTURE = {"pending": 1, "failed": 2, "succeeded": 3}
-_REFUND = {"requested": 1, "pending": 2, "succeeded": 3, "failed": 4}
+_REFUND = {"requested": 1, "refused": 2, "pending": 3, "succeeded": 4, "failed": 5}
+_CAPTURE_REQUEST = {"requested": 1, "refused": 2, "done": 3, "failed": 4}
 _CHARGEBACK = {"opened": 1, "withdrawn": 2, "closed": 3, "lost": 4, "won": 5, "reinstated": 6}
 _TAKEN_BACK = ("withdrawn", "lost", "won")
 """A won dispute is still without its money until the provider gives it back (`reinstated`)."""
@@ -62,7 +70,14 @@ class Fact:
                 return -self.amount
             case "chargeback", status if status in _TAKEN_BACK:
                 return -self.amount
+            case "fee", _:
+                return -self.amount
         return 0
+
+    @property
+    def unanswered(self) -> bool:
+        """We have asked the provider for it, and do not know what became of that."""
+        return self.status == "requested"
 
 
 def attempt(of: str, status: str, at: int, currency: str, amount: int = 0) -> Fact:
@@ -82,6 +97,22 @@ def refund(object_id: str, of: str, status: str, at: int, amount: int, currency:
     return Fact("refund", object_id, status, _REFUND[status], amount, currency, at, of, more)
 
 
+def capture_request(object_id: str, of: str, status: str, at: int, amount: int, currency: str, **more: Any) -> Fact:
+    """We asked for a capture under this id of ours. What was captured is said by the provider's own captures."""
+    return Fact("capture_request", object_id, status, _CAPTURE_REQUEST[status], amount, currency, at, of, more)
+
+
+def refused(asked: Fact, at: int, code: str) -> Fact:
+    """We take it that the provider will not do what was asked. Any word of the provider about it counts for more."""
+    rank = (_REFUND if asked.kind == "refund" else _CAPTURE_REQUEST)["refused"]
+    return replace(asked, status="failed", rank=rank, at=at, more={"code": code})
+
+
+def fee(object_id: str, of: str, at: int, amount: int, currency: str, **more: Any) -> Fact:
+    """What the provider keeps for its trouble (negative: gives back). The order neither pays nor keeps it."""
+    return Fact("fee", object_id, "charged", 1, amount, currency, at, of, more)
+
+
 def chargeback(object_id: str, of: str, status: str, at: int, amount: int, currency: str) -> Fact:
     """The payer's bank takes money back."""
     return Fact("chargeback", object_id, status, _CHARGEBACK[status], amount, currency, at, of)
@@ -97,8 +128,18 @@ class Balance:
     refund_pending: int = 0
     charged_back: int = 0
     authorized: int = 0
-    settling: bool = False
-    """A capture is on its way."""
+    asked: int = 0
+    """What captures that have not ended will take of what is held."""
+
+    @property
+    def settling(self) -> bool:
+        """A capture is on its way."""
+        return self.asked > 0
+
+    @property
+    def capturable(self) -> int:
+        """What may still be taken of what is held."""
+        return max(0, self.authorized - self.asked)
 
     @property
     def refundable(self) -> int:
@@ -128,8 +169,11 @@ def fold(facts: Collection[Fact], currency: str, before: str) -> Balance:
     status = _attempted(attempts) or before
     if captured:
         status = "refunded" if refunded >= captured else "captured"
-    settling = any(fact.status == "pending" for fact in captures)
-    return Balance(status, captured, refunded, pending, back, authorized, settling)
+    under_way = [fact for fact in captures if fact.status == "pending"]
+    under_way += [fact for fact in own if fact.kind == "capture_request" and fact.unanswered]
+    return Balance(
+        status, captured, refunded, pending, back, authorized, asked=sum(fact.amount for fact in under_way)
+    )
 
 
 def _still_held(held: Fact, captures: list[Fact]) -> int:
@@ -149,7 +193,7 @@ def refundable_of(facts: Iterable[Fact], of: str) -> int:
     """What may still be given back of one provider payment."""
     total = 0
     for fact in facts:
-        if fact.of == of:
+        if fact.of == of and fact.kind != "fee":
             total += fact.contribution
             total -= fact.amount if fact.kind == "refund" and fact.status in ("requested", "pending") else 0
     return max(0, total)
@@ -219,7 +263,8 @@ def _tell(
     if after.refunded > before.refunded:
         yield "payment.refunded", {}
     for fact in fresh:
-        if fact.kind == "refund" and fact.status == "failed":
+        known = old.get(fact.key)
+        if fact.kind == "refund" and fact.status == "failed" and (known is None or known.status != "failed"):
             yield "payment.refund_failed", {"refund_id": fact.object_id}
     for fact in fresh:
         if fact.kind == "chargeback":

@@ -3,14 +3,15 @@
 A payment's webhook says only that something changed, so everything here starts from what Mollie answers when asked.
 """
 
+import functools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from commerce import clock
-from payments import accounts, addresses, exchange, ledger
+from payments import accounts, addresses, exchange, ledger, refusals
 from payments.amounts import from_mollie, to_mollie
 from payments.ledger import Fact
 from payments.opening import Opened, Order
@@ -19,8 +20,8 @@ METHODS = {"online", "link", "qr"}
 _EMBED = {"embed": "refunds,chargebacks,captures"}
 _REFUNDS = {"refunded": "succeeded", "failed": "failed", "canceled": "failed"}
 _ENDED = {"failed": "failedAt", "canceled": "canceledAt", "expired": "expiredAt"}
-_PAGES = 4
-"""How many pages of 250 payments are looked through for one whose start had an unknown outcome."""
+_EQUAL_S = 3600
+"""How long Mollie refuses a second refund of the same amount of the same payment."""
 
 
 def needs_return_url(method: str) -> bool:
@@ -39,24 +40,25 @@ def start(payment: Mapping[str, Any], order: Order) -> Opened:
         body["redirectUrl"] = order.return_url
     if payment["method"] == "link":
         # Payments made through a link carry no metadata: the address they report to says which payment they are for.
-        return opened(_send(payment, "POST", "payment-links", body, payment["payment_id"]), "link")
+        return _opened(_send(payment, "start", "POST", "payment-links", body, payment["payment_id"]), payment)
     body["metadata"] = {"payment_id": payment["payment_id"], "order_id": payment["order_id"]}
     if payment.get("capture") == "manual":
         body["captureMode"] = "manual"
     path = "payments"
     if payment["method"] == "qr":
         body["method"], path = "ideal", "payments?include=details.qrCode"
-    return opened(_send(payment, "POST", path, body, payment["payment_id"]), payment["method"])
+    return _opened(_send(payment, "start", "POST", path, body, payment["payment_id"]), payment)
 
 
-def opened(made: Mapping[str, Any], method: str) -> Opened:
+def _opened(made: Mapping[str, Any], payment: Mapping[str, Any]) -> Opened:
     """What the shopper needs to pay."""
-    links = made["_links"]
-    if method == "link":
-        return Opened(made["id"], link=links["paymentLink"]["href"])
-    page = links["checkout"]["href"] if "checkout" in links else None
-    code = ((made.get("details") or {}).get("qrCode") or {}).get("src") if method == "qr" else None
-    return Opened(made["id"], redirect_url=page, qr=code)
+    with exchange.understood():
+        links, method = made["_links"], payment["method"]
+        if method == "link":
+            return Opened(made["id"], link=links["paymentLink"]["href"])
+        page = links["checkout"]["href"] if "checkout" in links else None
+        code = ((made.get("details") or {}).get("qrCode") or {}).get("src") if method == "qr" else None
+        return Opened(made["id"], redirect_url=page, qr=code)
 
 
 def client_secret(payment: Mapping[str, Any]) -> str | None:
@@ -72,30 +74,32 @@ def find(payment: Mapping[str, Any]) -> Opened | None:
     if payment["method"] == "link":
         return None
     since = int(clock.parse(payment["created_at"]).timestamp()) - 120
-    for made in _newest(payment, "payments", "payments"):
+    for made in _every(payment, "payments", "payments"):
         if _epoch(made["createdAt"]) < since:
             break
         if _ours(made).get("payment_id") == payment["payment_id"]:
-            return opened(made, payment["method"])
+            return _opened(made, payment)
     return None
 
 
 def fetch(payment: Mapping[str, Any]) -> list[Fact]:
     """What Mollie says now about the payment (or the payments of a link), its refunds, captures and chargebacks."""
-    if payment["provider_ref"].startswith("pl_"):
-        made = _newest(payment, f"payment-links/{payment['provider_ref']}/payments", "payments")
-        return [fact for each in made for fact in of_payment(_get(payment, f"payments/{each['id']}", _EMBED))]
-    return of_payment(_get(payment, f"payments/{payment['provider_ref']}", _EMBED))
+    reference = payment["provider_ref"]
+    with exchange.understood(exchange.NotDone):
+        if reference.startswith("pl_"):
+            made = _every(payment, f"payment-links/{reference}/payments", "payments")
+            return [fact for each in made for fact in of_payment(_get(payment, f"payments/{each['id']}", _EMBED))]
+        return of_payment(_get(payment, f"payments/{reference}", _EMBED))
 
 
 def reported(account: str, reference: str) -> dict[str, Any] | None:
     """The payment a webhook is about; None if this account has no such payment (a forgery, or another account's)."""
     try:
         return _get({"account": account}, f"payments/{reference}", _EMBED)
-    except exchange.Refused as no:
-        if no.status in (404, 410):
-            return None
+    except exchange.OtherMode:
         raise
+    except exchange.Missing:
+        return None
 
 
 def made_through(payment: Mapping[str, Any], reference: str) -> bool:
@@ -103,46 +107,51 @@ def made_through(payment: Mapping[str, Any], reference: str) -> bool:
     link = payment.get("provider_ref", "")
     if not link.startswith("pl_"):
         return False
-    return any(each["id"] == reference for each in _newest(payment, f"payment-links/{link}/payments", "payments"))
+    return any(each["id"] == reference for each in _every(payment, f"payment-links/{link}/payments", "payments"))
 
 
-def capture(payment: Mapping[str, Any], amount: int, key: str) -> list[Fact]:
-    """Take (part of) what is held."""
-    body = {"amount": to_mollie(amount, payment["currency"]), "metadata": {"capture_id": key}}
-    made = _send(payment, "POST", f"payments/{payment['provider_ref']}/captures", body, key)
-    return [_capture(made, payment["provider_ref"])]
+def capture(payment: Mapping[str, Any], asked: Fact) -> list[Fact]:
+    """Take (part of) what is held, under the id of the request as the key."""
+    body = {"amount": to_mollie(asked.amount, asked.currency), "metadata": {"capture_id": asked.object_id}}
+    made = _send(payment, "capture", "POST", f"payments/{asked.of}/captures", body, asked.object_id)
+    with exchange.understood():
+        return _capture(made, asked.of)
 
 
 def refund(payment: Mapping[str, Any], asked: Fact) -> list[Fact]:
-    """Carry out a refund under its own id as the key.
-
-    Mollie refuses a second refund of the same amount within the hour (409): that is not done, and tried again later.
-    """
+    """Carry out a refund under its own id as the key."""
     body = {
         "amount": to_mollie(asked.amount, asked.currency),
         "description": f"Refund of order {payment['order_number']}",
         "metadata": {"refund_id": asked.object_id, "payment_id": payment["payment_id"]},
     }
-    try:
-        return [_refund(_send(payment, "POST", f"payments/{asked.of}/refunds", body, asked.object_id), asked.of)]
-    except exchange.Refused as no:
-        if no.status == 409:
-            raise exchange.NotDone("an equal refund was made within the hour") from no
-        raise
+    made = _send(payment, "refund", "POST", f"payments/{asked.of}/refunds", body, asked.object_id)
+    with exchange.understood():
+        return [_refund(made, asked.of)]
 
 
-def refunds(payment: Mapping[str, Any], of: str) -> list[Fact]:
-    """All refunds Mollie knows of one of our payments, dashboard ones included."""
-    return [_refund(each, of) for each in _newest(payment, f"payments/{of}/refunds", "refunds")]
+def not_before(asked: Fact, known: Iterable[Fact]) -> float:
+    """When Mollie will take a refund: it refuses one that equals another of the same payment within the hour."""
+    same = (asked.kind, asked.of, asked.amount)
+    equal = [
+        fact.more.get("asked_at", fact.at)
+        for fact in known
+        if (fact.kind, fact.of, fact.amount) == same and fact.key != asked.key and fact.status != "failed"
+        and ("asked_at" in fact.more or not fact.unanswered)
+    ]  # fmt: skip
+    return max(equal, default=-_EQUAL_S) + _EQUAL_S
 
 
 def cancel(payment: Mapping[str, Any]) -> list[Fact]:
     """Let nobody pay this any more, and let go what is held. Refused when a bank is already busy with it."""
     reference = payment["provider_ref"]
     if reference.startswith("pl_"):
-        _send(payment, "PATCH", f"payment-links/{reference}", {"archived": True}, f"{payment['payment_id']}.x")
+        path, key = f"payment-links/{reference}", f"{payment['payment_id']}.x"
+        _send(payment, "cancel", "PATCH", path, {"archived": True}, key)
         return [ledger.attempt(reference, "canceled", int(clock.source()), payment["currency"])]
-    return of_payment(_send(payment, "DELETE", f"payments/{reference}", None, f"{payment['payment_id']}.c"))
+    ended = _send(payment, "cancel", "DELETE", f"payments/{reference}", None, f"{payment['payment_id']}.c")
+    with exchange.understood():
+        return of_payment(ended)
 
 
 # ------------------------------------------------------------------------------------- what Mollie says, as facts
@@ -173,15 +182,20 @@ def of_payment(made: Mapping[str, Any]) -> list[Fact]:
         found.append(ledger.attempt(of, "authorized", held_at, currency, amount))
         if (until := made.get("captureBefore")) and _epoch(until) < clock.source():
             found.append(ledger.attempt(of, "released", _epoch(until), currency))
-    found += [_capture(each, of) for each in embedded.get("captures", []) if manual]
+    found += [fact for each in embedded.get("captures", []) if manual for fact in _capture(each, of)]
     found += [_refund(each, of) for each in embedded.get("refunds", [])]
-    found += [_chargeback(each, of) for each in embedded.get("chargebacks", [])]
+    found += [fact for each in embedded.get("chargebacks", []) for fact in _chargeback(each, of)]
     return found
 
 
-def _capture(made: Mapping[str, Any], of: str) -> Fact:
-    amount, currency = from_mollie(made["amount"])
-    return ledger.capture(made["id"], of, made["status"], _epoch(made["createdAt"]), amount, currency, last=False)
+def _capture(made: Mapping[str, Any], of: str) -> list[Fact]:
+    """A capture, and what became of our request if it is ours."""
+    (amount, currency), at = from_mollie(made["amount"]), _epoch(made["createdAt"])
+    found = [ledger.capture(made["id"], of, made["status"], at, amount, currency, last=False)]
+    if ours := _ours(made).get("capture_id"):
+        became = "failed" if made["status"] == "failed" else "done"
+        found.append(ledger.capture_request(ours, of, became, at, amount, currency))
+    return found
 
 
 def _refund(made: Mapping[str, Any], of: str) -> Fact:
@@ -191,10 +205,16 @@ def _refund(made: Mapping[str, Any], of: str) -> Fact:
     return ledger.refund(name, of, status, _epoch(made["createdAt"]), amount, currency, ref=made["id"])
 
 
-def _chargeback(made: Mapping[str, Any], of: str) -> Fact:
-    amount, currency = from_mollie(made["amount"])
+def _chargeback(made: Mapping[str, Any], of: str) -> list[Fact]:
+    """A chargeback, and what Mollie took for it beyond the amount (the settlement is negative)."""
+    (amount, currency), at = from_mollie(made["amount"]), _epoch(made["createdAt"])
     status = "reinstated" if made.get("reversedAt") else "withdrawn"
-    return ledger.chargeback(made["id"], of, status, _epoch(made["createdAt"]), amount, currency)
+    found = [ledger.chargeback(made["id"], of, status, at, amount, currency)]
+    if settled := made.get("settlementAmount"):
+        taken, in_currency = from_mollie(settled)
+        if in_currency == currency and -taken > amount:
+            found.append(ledger.fee(made["id"], of, at, -taken - amount, currency, chargeback=made["id"]))
+    return found
 
 
 def _ours(made: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -210,16 +230,17 @@ def _epoch(text: str) -> int:
 
 
 def _send(
-    payment: Mapping[str, Any], method: str, path: str, body: Mapping[str, Any] | None, key: str
+    payment: Mapping[str, Any], operation: str, method: str, path: str, body: Mapping[str, Any] | None, key: str
 ) -> dict[str, Any]:
     headers = _headers(payment) | {"Content-Type": "application/json", "Idempotency-Key": key}
     content = json.dumps(body).encode() if body is not None else None
-    return exchange.call(method, f"{_base()}/v2/{path}", headers, content)
+    refusal = functools.partial(refusals.mollie, operation)
+    return exchange.send(method, f"{_base()}/v2/{path}", headers, content, refusal)
 
 
 def _get(payment: Mapping[str, Any], path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
     asked = f"?{urlencode(query)}" if query else ""
-    found = exchange.call("GET", f"{_base()}/v2/{path}{asked}", _headers(payment))
+    found = exchange.read(f"{_base()}/v2/{path}{asked}", _headers(payment))
     embedded = [each for kind in found.get("_embedded", {}).values() for each in kind]
     for each in (found, *embedded):
         if each.get("mode") not in (None, "live" if accounts.live() else "test"):
@@ -227,15 +248,27 @@ def _get(payment: Mapping[str, Any], path: str, query: Mapping[str, Any] | None 
     return found
 
 
-def _newest(payment: Mapping[str, Any], path: str, kind: str) -> Iterator[dict[str, Any]]:
-    """A list, newest first, at most `_PAGES` pages of it."""
-    query: dict[str, Any] = {"limit": 250}
-    for _ in range(_PAGES):
-        page = _get(payment, path, query)
-        yield from page["_embedded"][kind]
-        if not page["_links"].get("next"):
-            return
-        query["from"] = page["_embedded"][kind][-1]["id"]
+def _every(payment: Mapping[str, Any], path: str, kind: str) -> Iterator[dict[str, Any]]:
+    """A list to its end, newest first."""
+    where: str | None = f"{path}?limit=250"
+    while where:
+        found, where = page(payment, where, kind)
+        yield from found
+
+
+def page(payment: Mapping[str, Any], where: str, kind: str) -> tuple[list[dict[str, Any]], str | None]:
+    """One page of a list, and where Mollie says that the next one is.
+
+    Only path and query of the link are used: our key goes to Mollie's own address and nowhere else.
+    """
+    answer = _get(payment, where)
+    with exchange.understood(exchange.NotDone):
+        following = (answer["_links"].get("next") or {}).get("href")
+        found = list(answer["_embedded"][kind])
+        if not following:
+            return found, None
+        link = urlsplit(following)
+        return found, f"{link.path.partition('/v2/')[2]}?{link.query}"
 
 
 def _headers(payment: Mapping[str, Any]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The providers behind one port. Everything they answer is a `ledger.Fact`, or what the shopper needs to pay."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from payments import mollie, stripe
@@ -9,7 +9,7 @@ from payments.opening import Opened, Order
 
 
 class Provider(Protocol):
-    """What every provider module offers. Requests raise `Refused`, `NotDone` or `Unknown` (see `exchange`)."""
+    """What every provider module offers. Requests raise `Refused`, `NotDone`, `Unknown` or `Missing` (`exchange`)."""
 
     METHODS: set[str]
 
@@ -28,14 +28,14 @@ class Provider(Protocol):
     def fetch(self, payment: Mapping[str, Any]) -> list[Fact]:
         """Everything the provider says about the payment now."""
 
-    def capture(self, payment: Mapping[str, Any], amount: int, key: str) -> list[Fact]:
-        """Take what is held."""
+    def capture(self, payment: Mapping[str, Any], asked: Fact) -> list[Fact]:
+        """Take what is held, under the id of the request as the key."""
 
     def refund(self, payment: Mapping[str, Any], asked: Fact) -> list[Fact]:
         """Carry out a refund, under its id as the key."""
 
-    def refunds(self, payment: Mapping[str, Any], of: str) -> list[Fact]:
-        """All refunds of one provider payment."""
+    def not_before(self, asked: Fact, known: Iterable[Fact]) -> float:
+        """When a refund may be asked for (epoch seconds), beside the others of the payment."""
 
     def cancel(self, payment: Mapping[str, Any]) -> list[Fact]:
         """Let nobody pay it any more."""

@@ -1,10 +1,10 @@
 """Bringing what a provider says into the books: read, decide, write under the version that was read, tell."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from commerce import problems, writes
-from payments import books
+from commerce import clock, problems, writes
+from payments import books, exchange, ledger, providers
 from payments.ledger import Fact, decide
 
 _TRIES = 8
@@ -26,6 +26,38 @@ def apply(payment_id: str, reported: Sequence[Fact], kept: books.Kept | None = N
         payment = _apply(payment_id, reported[start : start + _AT_ONCE], kept)
         kept = None
     return payment
+
+
+def fetched(kept: books.Kept) -> list[Fact]:
+    """What the provider says about a payment now and is news here. Raises `exchange.NotDone` or `Missing`."""
+    return [fact for fact in providers.of(kept.payment).fetch(kept.payment) if not _known(kept, fact)]
+
+
+def after_refusal(payment: dict[str, Any], asked: Fact, code: str) -> list[Fact]:
+    """What is true after a provider refused what we asked for.
+
+    It often refuses because somebody was quicker, in its dashboard for instance: so the payment is read again, and what
+    is said there about the very thing we asked for counts for more than our reading of the refusal. If it cannot be
+    read, the refusal is not believed either: the request stays unanswered.
+    """
+    kept = books.read(payment["payment_id"])
+    if kept is None:
+        raise NoSuchPayment(payment["payment_id"])
+    try:
+        return [*fetched(kept), ledger.refused(asked, int(clock.source()), code)]
+    except (exchange.NotDone, exchange.Missing):
+        return []
+
+
+def newest(fact: Fact, said: Iterable[Fact]) -> Fact:
+    """What is known of `fact` after what was said."""
+    return max([fact, *(each for each in said if each.key == fact.key)], key=lambda each: each.rank)
+
+
+def _known(kept: books.Kept, fact: Fact) -> bool:
+    """An attempt that still is what it was. Asked for, Stripe gives no time of it, and now would always be news."""
+    known = kept.fact(*fact.key)
+    return fact.kind == "attempt" and known is not None and (known.status, known.amount) == (fact.status, fact.amount)
 
 
 def _apply(payment_id: str, reported: Sequence[Fact], kept: books.Kept | None) -> dict[str, Any]:

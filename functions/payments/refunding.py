@@ -68,11 +68,14 @@ def refund(wish: Wish, kept: books.Kept | None = None) -> Refunding | None:
         change = ledger.decide(kept.payment, kept.facts, [fact])
         assert change is not None, "a first request always changes something"
         try:
-            payment = books.record(kept, change, again_at=clock.after(books.SOON_S))
+            wait = 0 if kept.payment["provider"] == "cash" else not_before(kept, fact) - clock.source()
+            payment = books.record(kept, change, again_at=clock.after(max(wait, books.SOON_S)))
         except writes.Refused:
             kept = None  # the payment moved: how much is left has to be seen again
             continue
-        return Refunding(payment, fact, False) if fact.status == "succeeded" else carry_out(payment, fact)
+        if fact.status == "succeeded":
+            return Refunding(payment, fact, False)
+        return carry_out(payment, fact) if "asked_at" in fact.more else Refunding(payment, fact, False)
     raise problems.busy()
 
 
@@ -82,14 +85,20 @@ def carry_out(payment: dict[str, Any], fact: Fact) -> Refunding:
         said = providers.of(payment).refund(payment, fact)
     except exchange.Refused as no:
         log.failure("refund refused", no, payment_id=payment["payment_id"], refund_id=fact.object_id, code=no.code)
-        failed = ledger.refund(fact.object_id, fact.of, "failed", int(clock.source()), fact.amount, fact.currency)
-        said = [replace(failed, more={"code": no.code})]
-    except (exchange.NotDone, exchange.Unknown) as error:
+        said = recording.after_refusal(payment, fact, no.code)
+    except exchange.NotDone as error:
+        log.failure("refund not sent", error, payment_id=payment["payment_id"], refund_id=fact.object_id)
+        return Refunding(payment, books.asked(payment, fact, None), False)
+    except exchange.Unknown as error:
         log.failure("refund without an answer", error, payment_id=payment["payment_id"], refund_id=fact.object_id)
         return Refunding(payment, fact, False)
     payment = recording.apply(payment["payment_id"], said)
-    now = next((one for one in said if one.key == fact.key), fact)
-    return Refunding(payment, now, False)
+    return Refunding(payment, recording.newest(fact, said), False)
+
+
+def not_before(kept: books.Kept, fact: Fact) -> float:
+    """When the provider may be asked for this refund, beside the others (epoch seconds)."""
+    return providers.of(kept.payment).not_before(fact, kept.facts)
 
 
 def _request(wish: Wish, kept: books.Kept) -> Fact | None:
@@ -110,4 +119,7 @@ def _request(wish: Wish, kept: books.Kept) -> Fact | None:
     status = "succeeded" if kept.payment["provider"] == "cash" else "requested"
     now = int(clock.source())
     more = {"reason": wish.reason, "by": wish.by} | ({"body_hash": wish.body_hash} if wish.body_hash else {})
-    return ledger.refund(wish.id, of, status, now, amount, currency, **more)
+    asked = ledger.refund(wish.id, of, status, now, amount, currency, **more)
+    if status == "requested" and not_before(kept, asked) <= now:
+        asked = replace(asked, more=more | {"asked_at": now})  # it is sent as soon as it is kept
+    return asked

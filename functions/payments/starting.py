@@ -15,7 +15,7 @@ from typing import Any
 from commerce import clock, log, problems, writes
 from commerce.principal import Principal
 from commerce.requests import Request
-from payments import accounts, books, exchange, ledger, naming, providers, table, tenders
+from payments import accounts, asking, books, exchange, ledger, naming, providers, table, tenders
 from payments.amounts import NotPayable
 from payments.opening import Order
 
@@ -171,14 +171,23 @@ def _again(payment: dict[str, Any], order: Order) -> Started:
 def _client_secret(payment: Mapping[str, Any]) -> str | None:
     try:
         return providers.of(payment).client_secret(payment)
-    except (exchange.NotDone, exchange.Refused) as error:
+    except (exchange.NotDone, exchange.Missing) as error:
         raise _unavailable(payment) from error
 
 
 def _ask(payment: dict[str, Any], order: Order) -> Started:
     """Have the provider make the payment, and keep what it answered."""
+    provider = providers.of(payment)
+    started_at = clock.parse(payment["created_at"]).timestamp()
     try:
-        opened = providers.of(payment).start(payment, order)
+        if asking.key_lives(payment["provider"], started_at, clock.source()):
+            opened = provider.start(payment, order)
+        else:
+            # Under a key that the provider may have forgotten it would be made a second time: it is only looked for.
+            found = provider.find(payment)
+            if found is None:
+                raise exchange.Unknown("not there, and not to be asked for again")
+            opened = found
     except NotPayable as no:
         table.refused(payment, "amount_not_payable")
         raise _refusal("amount_not_payable", str(no)) from no
@@ -188,7 +197,7 @@ def _ask(payment: dict[str, Any], order: Order) -> Started:
     except exchange.NotDone as error:
         log.failure("provider unavailable", error, provider=payment["provider"])
         raise _unavailable(payment) from error
-    except exchange.Unknown as error:
+    except (exchange.Unknown, exchange.Missing) as error:
         log.failure("provider gave no answer", error, provider=payment["provider"])
         table.doubtful(payment)
         raise _unavailable(payment) from error

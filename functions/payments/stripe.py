@@ -4,13 +4,14 @@ Online payments are PaymentIntents, or hosted Checkout Sessions when a page to r
 the metadata of everything we make; that, and not what the shopper brings back, ties money to an order.
 """
 
+import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from commerce import clock
-from payments import accounts, exchange, ledger
+from payments import accounts, exchange, ledger, refusals
 from payments.amounts import from_stripe, to_stripe
 from payments.excerpts import STRIPE_VERSION
 from payments.ledger import Fact
@@ -39,7 +40,7 @@ def start(payment: Mapping[str, Any], order: Order) -> Opened:
     if payment["method"] == "online" and not order.return_url:
         intent: dict[str, Any] = {"amount": units, "currency": currency, "metadata": ours, "description": order.number}
         intent |= {"automatic_payment_methods": {"enabled": "true"}} | manual
-        return opened(_post(payment, "payment_intents", intent, payment["payment_id"]), payment["method"])
+        return _opened(_post(payment, "start", "payment_intents", intent, payment["payment_id"]), payment)
     line = {"currency": currency, "unit_amount": units, "product_data": {"name": f"Order {order.number}"}}
     form: dict[str, Any] = {
         "mode": "payment",
@@ -54,16 +55,17 @@ def start(payment: Mapping[str, Any], order: Order) -> Opened:
     }
     if manual:
         form["payment_method_types"] = {"0": "card"}  # no other method can be held
-    return opened(_post(payment, "checkout/sessions", form, payment["payment_id"]), payment["method"])
+    return _opened(_post(payment, "start", "checkout/sessions", form, payment["payment_id"]), payment)
 
 
-def opened(made: Mapping[str, Any], method: str) -> Opened:
+def _opened(made: Mapping[str, Any], payment: Mapping[str, Any]) -> Opened:
     """What the shopper needs to pay."""
-    if made["object"] == "payment_intent":
-        return Opened(made["id"], client_secret=made["client_secret"])
-    if method == "link":
-        return Opened(made["id"], link=made["url"])
-    return Opened(made["id"], redirect_url=made["url"])
+    with exchange.understood():
+        if made["object"] == "payment_intent":
+            return Opened(made["id"], client_secret=made["client_secret"])
+        if payment["method"] == "link":
+            return Opened(made["id"], link=made["url"])
+        return Opened(made["id"], redirect_url=made["url"])
 
 
 def client_secret(payment: Mapping[str, Any]) -> str | None:
@@ -80,7 +82,7 @@ def find(payment: Mapping[str, Any]) -> Opened | None:
     for kind in ("payment_intents", "checkout/sessions"):
         for made in _every(payment, kind, {"created": window}):
             if made.get("metadata", {}).get("payment_id") == payment["payment_id"]:
-                return opened(made, payment["method"])
+                return _opened(made, payment)
     return None
 
 
@@ -88,25 +90,28 @@ def fetch(payment: Mapping[str, Any]) -> list[Fact]:
     """What Stripe says now about the attempt, its refunds and disputes."""
     reference = payment["provider_ref"]
     now = int(clock.source())
-    if reference.startswith("cs_"):
-        session = _get(payment, f"checkout/sessions/{reference}")
-        if not session.get("payment_intent"):
-            return of_session(session, now)
-        reference = session["payment_intent"]
-    intent = _get(payment, f"payment_intents/{reference}")
-    found = of_intent(intent, now)
-    for refund in _every(payment, "refunds", {"payment_intent": reference}):
-        found += of_refund(refund)
-    for dispute in _every(payment, "disputes", {"payment_intent": reference}):
-        found += of_dispute(dispute, dispute["created"], _moved(dispute))
-    return found
+    with exchange.understood(exchange.NotDone):
+        if reference.startswith("cs_"):
+            session = _get(payment, f"checkout/sessions/{reference}")
+            if not session.get("payment_intent"):
+                return of_session(session, now)
+            reference = session["payment_intent"]
+        found = of_intent(_get(payment, f"payment_intents/{reference}"), now)
+        for refund in _every(payment, "refunds", {"payment_intent": reference}):
+            found += of_refund(refund | {"payment_intent": reference})
+        for dispute in _every(payment, "disputes", {"payment_intent": reference}):
+            told = dispute | {"payment_intent": reference}
+            found += of_dispute(told, dispute["created"], _moved(dispute)) + _fees(told)
+        return found
 
 
-def capture(payment: Mapping[str, Any], amount: int, key: str) -> list[Fact]:
-    """Take (part of) what is held; Stripe lets the rest go."""
-    form = {"amount_to_capture": to_stripe(amount, payment["currency"])}
-    intent = _post(payment, f"payment_intents/{_intent_of(payment)}/capture", form, key)
-    return of_intent(intent, int(clock.source()))
+def capture(payment: Mapping[str, Any], asked: Fact) -> list[Fact]:
+    """Take (part of) what is held, under the id of the request as the key; Stripe lets the rest go."""
+    form = {"amount_to_capture": to_stripe(asked.amount, asked.currency), "metadata": {"capture_id": asked.object_id}}
+    intent = _post(payment, "capture", f"payment_intents/{asked.of}/capture", form, asked.object_id)
+    with exchange.understood():
+        named = (intent.get("metadata") or {}) | {"capture_id": asked.object_id}
+        return of_intent(intent | {"metadata": named}, int(clock.source()))
 
 
 def refund(payment: Mapping[str, Any], asked: Fact) -> list[Fact]:
@@ -116,12 +121,14 @@ def refund(payment: Mapping[str, Any], asked: Fact) -> list[Fact]:
         "amount": to_stripe(asked.amount, asked.currency),
         "metadata": {"refund_id": asked.object_id, "payment_id": payment["payment_id"]},
     }
-    return of_refund(_post(payment, "refunds", form, asked.object_id))
+    made = _post(payment, "refund", "refunds", form, asked.object_id)
+    with exchange.understood():
+        return of_refund(made | {"payment_intent": asked.of})
 
 
-def refunds(payment: Mapping[str, Any], of: str) -> list[Fact]:
-    """All refunds Stripe knows of one of our payments, dashboard ones included."""
-    return [fact for made in _every(payment, "refunds", {"payment_intent": of}) for fact in of_refund(made)]
+def not_before(asked: Fact, known: Iterable[Fact]) -> float:
+    """Stripe takes a refund at any time."""
+    return 0
 
 
 def cancel(payment: Mapping[str, Any]) -> list[Fact]:
@@ -130,17 +137,14 @@ def cancel(payment: Mapping[str, Any]) -> list[Fact]:
     if reference.startswith("cs_"):
         session = _get(payment, f"checkout/sessions/{reference}")
         if session["status"] == "open":
-            closed = _post(payment, f"checkout/sessions/{reference}/expire", {}, f"{payment['payment_id']}.x")
-            return of_session(closed, now)
+            path = f"checkout/sessions/{reference}/expire"
+            closed = _post(payment, "cancel", path, {}, f"{payment['payment_id']}.x")
+            with exchange.understood():
+                return of_session(closed, now)
         reference = session["payment_intent"]
-    return of_intent(_post(payment, f"payment_intents/{reference}/cancel", {}, f"{payment['payment_id']}.c"), now)
-
-
-def _intent_of(payment: Mapping[str, Any]) -> str:
-    reference = str(payment["provider_ref"])
-    if reference.startswith("cs_"):
-        return str(_get(payment, f"checkout/sessions/{reference}")["payment_intent"])
-    return reference
+    ended = _post(payment, "cancel", f"payment_intents/{reference}/cancel", {}, f"{payment['payment_id']}.c")
+    with exchange.understood():
+        return of_intent(ended, now)
 
 
 # ------------------------------------------------------------------------------------- what Stripe says, as facts
@@ -178,6 +182,8 @@ def of_intent(intent: Mapping[str, Any], at: int) -> list[Fact]:
     found = []
     if received:
         found.append(ledger.capture(of, of, "succeeded", at, received, currency, last=status == "succeeded"))
+        if ours := (intent.get("metadata") or {}).get("capture_id"):
+            found.append(ledger.capture_request(ours, of, "done", at, received, currency))
     if status == "requires_capture":
         found.append(ledger.attempt(of, "authorized", at, currency, capturable + received))
     elif status == "processing":
@@ -199,8 +205,8 @@ def of_session(session: Mapping[str, Any], at: int) -> list[Fact]:
 def of_refund(made: Mapping[str, Any]) -> list[Fact]:
     """A refund, under our id if we asked for it."""
     amount, currency = from_stripe(made["amount"], made["currency"])
-    name = made.get("metadata", {}).get("refund_id") or made["id"]
-    status = _REFUNDS.get(made["status"], "pending")
+    name = (made.get("metadata") or {}).get("refund_id") or made["id"]
+    status = _REFUNDS.get(made.get("status") or "", "pending")  # the status may be null while Stripe is at it
     of = made.get("payment_intent") or ""
     return [ledger.refund(name, of, status, made["created"], amount, currency, ref=made["id"])]
 
@@ -214,23 +220,36 @@ def of_dispute(made: Mapping[str, Any], at: int, moved: str | None) -> list[Fact
 
 def _moved(dispute: Mapping[str, Any]) -> str | None:
     """How a dispute's money moved so far, from its balance transactions; None if its status says more."""
-    total = sum(each["amount"] for each in dispute["balance_transactions"])
+    moves = dispute.get("balance_transactions") or []
+    total = sum(each["amount"] for each in moves)
     if dispute["status"] == "won":
-        return "reinstated" if dispute["balance_transactions"] and total >= 0 else None
+        return "reinstated" if moves and total >= 0 else None
     return "withdrawn" if total < 0 and dispute["status"] not in _DISPUTES else None
+
+
+def _fees(dispute: Mapping[str, Any]) -> list[Fact]:
+    """What Stripe charged for a dispute (and gave back of that), by the movements of its money."""
+    found = []
+    for each in dispute.get("balance_transactions") or []:
+        if each.get("fee"):
+            amount, currency = from_stripe(each["fee"], each["currency"])
+            of = dispute["payment_intent"]
+            found.append(ledger.fee(each["id"], of, each["created"], amount, currency, chargeback=dispute["id"]))
+    return found
 
 
 # ------------------------------------------------------------------------------------- the wire
 
 
-def _post(payment: Mapping[str, Any], path: str, form: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _post(payment: Mapping[str, Any], operation: str, path: str, form: Mapping[str, Any], key: str) -> dict[str, Any]:
     headers = _headers(payment) | {"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": key}
-    return exchange.call("POST", f"{_base()}/v1/{path}", headers, urlencode(list(_flat(form))).encode())
+    body, refusal = urlencode(list(_flat(form))).encode(), functools.partial(refusals.stripe, operation)
+    return exchange.send("POST", f"{_base()}/v1/{path}", headers, body, refusal)
 
 
 def _get(payment: Mapping[str, Any], path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
     asked = f"?{urlencode(list(_flat(query)))}" if query else ""
-    found = exchange.call("GET", f"{_base()}/v1/{path}{asked}", _headers(payment))
+    found = exchange.read(f"{_base()}/v1/{path}{asked}", _headers(payment))
     for each in (found, *found.get("data", [])):
         if each.get("livemode", accounts.live()) != accounts.live():
             raise exchange.OtherMode

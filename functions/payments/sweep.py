@@ -6,12 +6,12 @@ books as a webhook would.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from commerce import clock, log, reads
 from commerce.sweeper import sweep
-from payments import books, exchange, ledger, mailbox, providers, recording, refunding, table, worker
+from payments import asking, books, capturing, exchange, ledger, mailbox, providers, recording, refunding, table, worker
 from payments.ledger import Fact
 
 _GIVE_UP_ORPHANS_AFTER = 75
@@ -21,6 +21,10 @@ _SHORTEST_WAIT_S = 120
 _LONGEST_WAIT_S = 6 * 3600
 _DOWN_AFTER = 3
 """Failed requests to one provider in one run, after which it is left alone until the next minute."""
+_CARRY_OUT: dict[str, Callable[[dict[str, Any], Fact], Any]] = {
+    "refund": refunding.carry_out,
+    "capture_request": capturing.carry_out,
+}
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:
@@ -56,9 +60,9 @@ def _payment(payment_id: str, down: Counter[str]) -> None:
     except exchange.NotDone:
         down[kept.payment["provider"]] += 1
         raise
-    except exchange.Refused as no:
+    except exchange.Missing as no:
         # The provider knows it no more, or not under this key: somebody has to look, and once in a while is enough.
-        log.failure("payment cannot be asked about", no, payment_id=payment_id, code=no.code)
+        log.failure("payment cannot be asked about", no, payment_id=payment_id)
         books.look_again(kept.payment, clock.after(_LONGEST_WAIT_S))
 
 
@@ -68,10 +72,10 @@ def _look(kept: books.Kept) -> None:
         if "provider_ref" not in payment:
             _find_start(payment)
             return
-        said = [fact for fact in providers.of(payment).fetch(payment) if not _known(kept, fact)]
+        said = recording.fetched(kept)
         if said:
             recording.apply(kept.id, said)
-        kept = _close(_finish_refunds(_reread(kept.id)))
+        kept = _close(_finish(_reread(kept.id)))
         payment = kept.payment
     books.look_again(payment, None if _settled(kept) else _next_look(kept))
 
@@ -87,12 +91,27 @@ def _find_start(payment: dict[str, Any]) -> None:
         books.look_again(payment, clock.after(_SHORTEST_WAIT_S))
 
 
-def _finish_refunds(kept: books.Kept) -> books.Kept:
-    """Refunds that were asked for and that the provider has never heard of: ask again, under the same key."""
-    unanswered = [fact for fact in kept.facts if fact.kind == "refund" and fact.status == "requested"]
+def _finish(kept: books.Kept) -> books.Kept:
+    """Refunds and captures that were asked for, and that are not among what the provider has."""
+    unanswered = [fact for fact in kept.facts if fact.unanswered and fact.kind in _CARRY_OUT]
     for fact in unanswered:
-        refunding.carry_out(kept.payment, fact)
+        _finish_one(kept, fact)
     return _reread(kept.id) if unanswered else kept
+
+
+def _finish_one(kept: books.Kept, fact: Fact) -> None:
+    now, asked_at = clock.source(), fact.more.get("asked_at")
+    if fact.kind == "capture_request" and not _balance(kept).authorized:
+        recording.apply(kept.id, [ledger.refused(fact, int(now), "not_held")])  # what was held is gone without it
+        return
+    match asking.step(kept.payment["provider"], asked_at, now):
+        case "drop":
+            log.outcome("request given up", payment_id=kept.id, kind=fact.kind, asked=fact.object_id)
+            recording.apply(kept.id, [ledger.refused(fact, int(now), "not_done")])
+        case "send" if asked_at is not None:
+            _CARRY_OUT[fact.kind](kept.payment, fact)
+        case "send" if fact.kind == "capture_request" or refunding.not_before(kept, fact) <= now:
+            _CARRY_OUT[fact.kind](kept.payment, books.asked(kept.payment, fact, now))
 
 
 def _close(kept: books.Kept) -> books.Kept:
@@ -112,12 +131,6 @@ def _close(kept: books.Kept) -> books.Kept:
     return _reread(kept.id)
 
 
-def _known(kept: books.Kept, fact: Fact) -> bool:
-    """An attempt that still is what it was. Asked for, Stripe gives no time of it, and now would always be news."""
-    known = kept.fact(*fact.key)
-    return fact.kind == "attempt" and known is not None and (known.status, known.amount) == (fact.status, fact.amount)
-
-
 def _balance(kept: books.Kept) -> ledger.Balance:
     return ledger.fold(kept.facts, kept.payment["currency"], kept.payment["status"])
 
@@ -130,7 +143,11 @@ def _next_look(kept: books.Kept) -> str:
     """After half as long again as nothing has happened: soon at first, then ever more rarely."""
     newest = max((fact.at for fact in kept.facts), default=0)
     quiet = min(_age(kept.payment), clock.source() - newest)
-    return clock.after(min(max(quiet / 2, _SHORTEST_WAIT_S), _LONGEST_WAIT_S))
+    wait = min(max(quiet / 2, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
+    for fact in kept.facts:
+        if fact.kind == "refund" and fact.unanswered and "asked_at" not in fact.more:
+            wait = min(wait, max(refunding.not_before(kept, fact) - clock.source(), books.SOON_S))
+    return clock.after(wait)
 
 
 def _age(payment: Mapping[str, Any]) -> float:

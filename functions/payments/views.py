@@ -116,7 +116,7 @@ class CaptureMade(View):
 
     capture_id: str
     payment_id: str
-    status: str
+    status: str = Field(description="The payment's; pending while the provider has not said what became of it")
     amount: MoneyView
     captured: MoneyView
 

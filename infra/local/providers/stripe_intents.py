@@ -244,7 +244,10 @@ def _charge(account: Account, intent: Json, method: Json, outcome: Json) -> Json
 
 
 def capture(account: Account, intent_id: str, params: Json) -> Json:
-    """POST /v1/payment_intents/{id}/capture. What is not captured is released: it shows as refunded on the charge."""
+    """POST /v1/payment_intents/{id}/capture. What is not captured is released: it shows as refunded on the charge.
+
+    Its metadata goes to the PaymentIntent; a capture that is refused leaves none.
+    """
     intent = account.get("payment_intent", intent_id, "intent")
     if intent["status"] != "requires_capture":
         raise unexpected(
@@ -264,6 +267,7 @@ def capture(account: Account, intent_id: str, params: Json) -> Json:
         )
     charge = account.get("charge", intent["latest_charge"])
     released = charge["amount"] - amount
+    merge_metadata(intent, params.get("metadata"))
     charge.update(captured=True, amount_captured=amount, amount_refunded=released)
     charge["balance_transaction"] = book(account, "charge", charge, amount)
     intent.update(status="succeeded", amount_received=amount, amount_capturable=0)
