@@ -123,7 +123,8 @@ def test_a_refund_the_provider_refuses_is_told(till: Till) -> None:
     assert (answer.status, answer.json["code"]) == (422, "charge_disputed")
     assert till.refund(payment_id, 5000, key="r").json["code"] == "charge_disputed"
     till.world.settle()
-    assert till.told() == ["payment.captured", "payment.refund_failed"]
+    # the payment was read again: why it was refused is known before its webhook came
+    assert till.told() == ["payment.captured", "payment.refund_failed", "payment.chargeback_opened"]
     assert till.payment(payment_id)["refund_pending"] == 0
 
 

@@ -8,7 +8,9 @@
 ``POST /_test/webhooks/clear``      forgets every waiting delivery
 ``POST /_test/faults``              ``{"when": "before|after", "status": 500, "count": 1, "match": "POST /v1"}``:
                                     answer the next ``count`` matching requests with ``status``, without doing them
-                                    (``before``) or having done them (``after``). Status 0 breaks the connection
+                                    (``before``) or having done them (``after``). Status 0 breaks the connection;
+                                    ``"answer": {..}`` is the whole answer then, ``{"error": {"code": ..}}`` at Stripe
+                                    or ``{"field": ..}`` at Mollie for instance
 ``DELETE /_test/faults``            no more faults
 ==================================  =====================================================================
 """
@@ -52,6 +54,8 @@ class Controls:
             fault = {"when": "before", "status": 500, "count": 1, "match": "", **read_json(request.body)}
             if fault["when"] not in ("before", "after"):
                 return reply_json(400, {"error": "when must be before or after"})
+            if not isinstance(fault.get("answer", {}), dict):
+                return reply_json(400, {"error": "answer must be an object"})
             self._faults.append(fault)
             return reply_json(200, {"faults": self._faults})
         if door == ("DELETE", "/_test/faults"):

@@ -190,9 +190,9 @@ class Mollie:
             return page or _refuse(MollieError(404, f"No page {path}"))
         fault = self.controls.take_fault(request)
         if fault and fault["when"] == "before":
-            return _refuse(MollieError(fault["status"], "An injected fault."))
+            return _fault(fault)
         answer = self._answer(request)
-        return _refuse(MollieError(fault["status"], "An injected fault.")) if fault else answer
+        return _fault(fault) if fault else answer
 
     # webhooks and time
 
@@ -317,6 +317,12 @@ class Mollie:
 
 def _reply(status: int, content: Json | None) -> Reply:
     return (204, {}, b"") if content is None else reply_json(status, content, _HAL)
+
+
+def _fault(fault: Json) -> Reply:
+    if "answer" in fault:
+        return _reply(fault["status"], fault["answer"])
+    return _refuse(MollieError(fault["status"], "An injected fault."))
 
 
 def _refuse(refused: MollieError) -> Reply:

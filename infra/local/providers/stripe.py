@@ -97,11 +97,14 @@ class Stripe:
             return page or reply_json(404, {"error": {"type": "invalid_request_error", "message": f"No page {path}"}})
         fault = self.controls.take_fault(request)
         if fault and fault["when"] == "before":
-            return self._error(StripeError("An injected fault.", status=fault["status"], type_="api_error"))
+            return self._fault(fault)
         answer = self._answer(request)
-        if fault:
-            return self._error(StripeError("An injected fault.", status=fault["status"], type_="api_error"))
-        return answer
+        return self._fault(fault) if fault else answer
+
+    def _fault(self, fault: Json) -> Reply:
+        if "answer" in fault:
+            return self._reply(fault["status"], fault["answer"], "req_fault")
+        return self._error(StripeError("An injected fault.", status=fault["status"], type_="api_error"))
 
     # webhooks and time
 
