@@ -171,9 +171,7 @@ def fold(facts: Collection[Fact], currency: str, before: str) -> Balance:
         status = "refunded" if refunded >= captured else "captured"
     under_way = [fact for fact in captures if fact.status == "pending"]
     under_way += [fact for fact in own if fact.kind == "capture_request" and fact.unanswered]
-    return Balance(
-        status, captured, refunded, pending, back, authorized, asked=sum(fact.amount for fact in under_way)
-    )
+    return Balance(status, captured, refunded, pending, back, authorized, asked=sum(fact.amount for fact in under_way))
 
 
 def _still_held(held: Fact, captures: list[Fact]) -> int:

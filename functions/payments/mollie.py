@@ -133,12 +133,9 @@ def refund(payment: Mapping[str, Any], asked: Fact) -> list[Fact]:
 def not_before(asked: Fact, known: Iterable[Fact]) -> float:
     """When Mollie will take a refund: it refuses one that equals another of the same payment within the hour."""
     same = (asked.kind, asked.of, asked.amount)
-    equal = [
-        fact.more.get("asked_at", fact.at)
-        for fact in known
-        if (fact.kind, fact.of, fact.amount) == same and fact.key != asked.key and fact.status != "failed"
-        and ("asked_at" in fact.more or not fact.unanswered)
-    ]  # fmt: skip
+    others = [fact for fact in known if (fact.kind, fact.of, fact.amount) == same and fact.key != asked.key]
+    made = [fact for fact in others if fact.status != "failed" and ("asked_at" in fact.more or not fact.unanswered)]
+    equal = [fact.more.get("asked_at", fact.at) for fact in made]
     return max(equal, default=-_EQUAL_S) + _EQUAL_S
 
 

@@ -13,22 +13,35 @@ _AMOUNT = {"amount_too_large", "amount_too_small"}
 _STRIPE = {
     "start": _AMOUNT
     | {
-        "country_unsupported", "currency_not_supported", "payment_intent_authentication_failure",
-        "payment_intent_incompatible_payment_method", "payment_intent_payment_attempt_failed",
-        "payment_method_currency_mismatch", "payment_method_not_available", "payment_method_unactivated",
+        "country_unsupported",
+        "currency_not_supported",
+        "payment_intent_authentication_failure",
+        "payment_intent_incompatible_payment_method",
+        "payment_intent_payment_attempt_failed",
+        "payment_method_currency_mismatch",
+        "payment_method_not_available",
+        "payment_method_unactivated",
     },
     "capture": _AMOUNT
     | {
-        "capture_charge_authorization_expired", "capture_unauthorized_payment", "charge_already_captured",
-        "charge_already_refunded", "charge_expired_for_capture", "payment_intent_unexpected_state",
+        "capture_charge_authorization_expired",
+        "capture_unauthorized_payment",
+        "charge_already_captured",
+        "charge_already_refunded",
+        "charge_expired_for_capture",
+        "payment_intent_unexpected_state",
     },
     "refund": _AMOUNT
     | {
-        "balance_insufficient", "charge_already_refunded", "charge_disputed", "charge_not_refundable",
-        "insufficient_funds", "refund_disputed_payment",
+        "balance_insufficient",
+        "charge_already_refunded",
+        "charge_disputed",
+        "charge_not_refundable",
+        "insufficient_funds",
+        "refund_disputed_payment",
     },
     "cancel": {"payment_intent_unexpected_state"},
-}  # fmt: skip
+}
 _STRIPE_AMOUNTS = {"capture": "amount_to_capture", "refund": "amount"}
 """A wrong amount is refused by its parameter: these errors have no code."""
 

@@ -93,10 +93,11 @@ def _find_start(payment: dict[str, Any]) -> None:
 
 def _finish(kept: books.Kept) -> books.Kept:
     """Refunds and captures that were asked for, and that are not among what the provider has."""
-    unanswered = [fact for fact in kept.facts if fact.unanswered and fact.kind in _CARRY_OUT]
-    for fact in unanswered:
-        _finish_one(kept, fact)
-    return _reread(kept.id) if unanswered else kept
+    for fact in kept.facts:
+        if fact.unanswered and fact.kind in _CARRY_OUT:
+            _finish_one(kept, fact)
+            kept = _reread(kept.id)  # what was just asked for counts for the next one
+    return kept
 
 
 def _finish_one(kept: books.Kept, fact: Fact) -> None:

@@ -226,5 +226,47 @@ def _tell(told: Iterable[Fact]) -> Books:
 
 
 def test_the_ranks_of_one_kind_differ() -> None:
-    for table in (ledger._REFUND, ledger._CHARGEBACK, ledger._CAPTURE, ledger._BY_TIME, ledger._ENDED):
+    tables = (ledger._REFUND, ledger._CHARGEBACK, ledger._CAPTURE, ledger._BY_TIME, ledger._ENDED)
+    for table in (*tables, ledger._CAPTURE_REQUEST):
         assert len(set(table.values())) == len(table)
+
+
+@pytest.mark.parametrize("status", ["pending", "succeeded", "failed"])
+def test_our_guess_about_a_refund_ranks_below_every_word_of_the_provider(status: str) -> None:
+    asked = given_back("requested")
+    guess, word = ledger.refused(asked, 999, "charge_already_refunded"), given_back(status)
+    for told in itertools.permutations((asked, guess, word)):
+        assert Books().hear(taken(), *told).end == Books().hear(taken(), word).end
+
+
+def test_our_guess_frees_what_was_reserved_until_the_provider_says_otherwise() -> None:
+    asked = given_back("requested")
+    books = Books().hear(taken(), asked).hear(ledger.refused(asked, 999, "charge_disputed"))
+    assert (books.payment["refund_pending"], books.told[-1]) == (0, "payment.refund_failed")
+    books.hear(given_back("succeeded"))
+    assert (books.payment["refunded"], books.told[-1]) == (2000, "payment.refunded")
+
+
+def test_what_captures_were_asked_for_cannot_be_taken_again() -> None:
+    held = attempt("tr", "authorized", 90, "EUR", 5000)
+    asked = ledger.capture_request("ours", "tr", "requested", 91, 3000, "EUR")
+    done = ledger.capture_request("ours", "tr", "done", 92, 3000, "EUR")
+
+    def left(*facts: Fact) -> tuple[int, int]:
+        balance = fold(list({fact.key: fact for fact in facts}.values()), "EUR", "open")
+        return balance.authorized, balance.capturable
+
+    pending = capture("cpt", "tr", "pending", 92, 3000, "EUR", last=False)
+    assert left(held) == (5000, 5000)
+    assert left(held, asked) == (5000, 2000)
+    assert left(held, asked, done, pending) == (5000, 2000)
+    assert left(held, asked, ledger.refused(asked, 99, "not_done")) == (5000, 5000)
+    assert left(held, done, capture("cpt", "tr", "succeeded", 92, 3000, "EUR", last=False)) == (2000, 2000)
+
+
+def test_a_fee_is_in_the_ledger_and_changes_no_balance() -> None:
+    books = Books().hear(taken(), ledger.fee("txn", "pi", 300, 1500, "EUR"))
+    assert books.entries == [("capture", 5000), ("fee", -1500)]
+    assert (books.payment["captured"], books.payment["charged_back"]) == (5000, 0)
+    assert refundable_of(books.facts.values(), "pi") == 5000
+    assert books.hear(ledger.fee("txn_2", "pi", 400, -1500, "EUR")).entries[-1] == ("fee_reversed", 1500)
