@@ -32,7 +32,7 @@ from infra.say import Sorry, Steps, bold, dim
 
 ROOT = sam.ROOT
 BUILD = ROOT / ".mandje" / "build"
-INSTALLED_LAYERS = ("vendor", "crypto")
+INSTALLED_LAYERS = ("vendor", "crypto", "people")
 
 # Services whose request models stay in botocore; the other 400 are 28 MB nobody here calls.
 BOTOCORE_SERVICES = {"dynamodb", "events", "kms", "lambda", "sqs", "ssm", "sts"}

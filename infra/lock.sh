@@ -15,5 +15,6 @@ compile requirements/ministack.in --output-file requirements/ministack.txt "$@"
 # What ships is what was tested: the layers take their versions from the development lock.
 compile pyproject.toml --constraint requirements/dev.txt --output-file layers/vendor/requirements.txt
 compile layers/crypto/requirements.in --constraint requirements/dev.txt --output-file layers/crypto/requirements.txt
+compile layers/people/requirements.in --constraint requirements/dev.txt --output-file layers/people/requirements.txt
 # What the locked packages require, so that a test can prove the locks complete without the network.
 "${PYTHON:-python3}" infra/locks.py

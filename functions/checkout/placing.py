@@ -4,7 +4,8 @@ Warm, that is three requests: basket and marker; products and stock levels; the 
 only a proposal: the transaction's conditions decide. If somebody was faster, the plan is made again from fresh levels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from checkout.order import Order
 from checkout.seen import Levels
 from checkout.sourcing import Place, Plan, Short
 from checkout.views import PlaceOrder
-from commerce import baskets, clock, ids, locations, markets, problems, requests, writes
+from commerce import baskets, clock, ids, locations, markets, phones, problems, requests, writes
 from commerce.holds import Shortage
 from commerce.markets import Market
 from commerce.principal import Principal
@@ -117,7 +118,7 @@ def _draft(
         placed_at=clock.iso(now),
         pay_by=clock.iso(now + timedelta(seconds=market.hold_seconds)),
         fulfilment=fulfilment,
-        contact=without_none(wanted.contact.model_dump()) if wanted.contact else None,
+        contact=_contact(caller, wanted, fulfilment, market),
         location_id=place or caller.location_id,
     )
     order = rules.draft(basket, dots, lines, totals, levels.holds(planned.shares), market, terms, planned.decision())
@@ -129,7 +130,8 @@ def _draft(
 def _fulfilment(caller: Principal, wanted: PlaceOrder, market: Market) -> dict[str, Any]:
     asked = wanted.fulfilment
     if asked.kind == "delivery":
-        address = asked.address.as_item(market.country) if asked.address else None
+        with _told_where("fulfilment", "address", "postal_code"):
+            address = asked.address.within(market.country).as_item(market.country) if asked.address else None
         return without_none({"kind": asked.kind, "address": address, "location_id": asked.location_id})
     place = asked.location_id or caller.location_id
     if place is None:
@@ -137,6 +139,29 @@ def _fulfilment(caller: Principal, wanted: PlaceOrder, market: Market) -> dict[s
     if asked.kind == "carry_out" and caller.kind == "device" and caller.location_id not in (None, place):
         raise problems.invalid(["body", "fulfilment", "location_id"], "A till hands over what is in its own store.")
     return {"kind": asked.kind, "location_id": place}
+
+
+def _contact(
+    caller: Principal, wanted: PlaceOrder, fulfilment: Mapping[str, Any], market: Market
+) -> dict[str, Any] | None:
+    """Whom to tell. A number without its country belongs where the goods go, where the shop is, or to the market."""
+    if wanted.contact is None:
+        return None
+    home = [(fulfilment.get("address") or {}).get("country")]
+    here = fulfilment.get("location_id") or caller.location_id
+    if wanted.contact.phone and here and not phones.names_its_country(wanted.contact.phone):
+        home.append(locations.country(locations.get(here) or {}))
+    with _told_where("contact", "phone"):
+        return wanted.contact.as_item(*dict.fromkeys(filter(None, [*home, market.country])))
+
+
+@contextmanager
+def _told_where(*members: str) -> Iterator[None]:
+    """A ValueError about members of the body becomes the 422 that names them."""
+    try:
+        yield
+    except ValueError as error:
+        raise problems.invalid(["body", *members], str(error)) from error
 
 
 def _sourced(

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from commerce.types import Body, Email, Id, MoneyView, Phone, Text, View, without_none
+from commerce import countries, phones
+from commerce.types import Body, Country, Email, Id, MoneyView, Phone, PostalCode, Text, View, without_none
 
 _Ascii = StringConstraints(pattern=r"^[\x21-\x7e]{1,800}$")
 
@@ -15,7 +16,17 @@ class ContactBody(Body):
 
     name: Text
     email: Email | None = None
-    phone: Phone | None = None
+    phone: Phone | None = Field(
+        None, description="in any spelling; without its country it belongs to the address's, else to the market's"
+    )
+
+    def as_item(self, *home: str) -> dict[str, Any]:
+        """For the order item, the phone number in its one spelling. `home`: the countries it may belong to.
+
+        Raises ValueError for an impossible number.
+        """
+        spelled = {"phone": phones.spelled(self.phone, *home)} if self.phone else {}
+        return without_none(self.model_dump()) | spelled
 
 
 _SPELLINGS = {"street": "line1", "postcode": "postal_code", "zip": "postal_code"}
@@ -31,12 +42,14 @@ class AddressBody(Body):
     name: Text | None = Field(None, description="recipient, if not the contact")
     line1: Text = Field(examples=["Kalverstraat 1"])
     line2: Text | None = None
-    postal_code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]{0,11}$")]
+    postal_code: PostalCode | None = Field(
+        None,
+        description="as the country's post writes it, or nearly; needed where there are some",
+        examples=["1012 AB"],
+    )
     city: Text
     region: Text | None = None
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = Field(
-        None, description="ISO 3166; the market's country unless given"
-    )
+    country: Country | None = Field(None, description="ISO 3166-1 alpha-2; the market's country unless given")
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
 
@@ -58,6 +71,17 @@ class AddressBody(Body):
         if (self.latitude is None) != (self.longitude is None):
             raise ValueError("latitude and longitude come together")
         return self
+
+    def within(self, market_country: str) -> Self:
+        """The address with its country, and the postal code as that country writes it. Raises ValueError."""
+        country = self.country or market_country
+        if self.postal_code is not None:
+            code: str | None = countries.postal_code(self.postal_code, country)
+        elif countries.needs_postal_code(country):
+            raise ValueError(f"an address in {country} needs a postal code")
+        else:
+            code = None
+        return self.model_copy(update={"country": country, "postal_code": code})
 
     def as_item(self, country: str) -> dict[str, Any]:
         """For the order item; coordinates as text, because no float is ever stored."""
@@ -145,7 +169,7 @@ class OrderAddressView(View):
     name: str | None = None
     line1: str
     line2: str | None = None
-    postal_code: str
+    postal_code: str | None = None
     city: str
     region: str | None = None
     country: str

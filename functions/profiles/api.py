@@ -5,16 +5,17 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from commerce import door, problems, requests, tokens
+from commerce import door, phones, problems, requests, tokens
 from commerce.principal import Principal
-from commerce.types import ID_PATTERN
-from profiles import access, erasure, history, people, table
+from commerce.types import ID_PATTERN, Country
+from profiles import access, erasure, history, people, table, whereabouts
 from profiles.golden import TooManyFields
 from profiles.views import (
     CreateProfile,
     EditProfile,
     ErasureView,
     IdentityBody,
+    Market,
     MergeProfiles,
     ProfileExportView,
     ProfileFields,
@@ -33,6 +34,8 @@ MergeId = Annotated[str, Path(pattern=ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=100)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
 Identity = Annotated[str, Query(min_length=3, max_length=320, examples=["email:anna@example.com"])]
+InCountry = Annotated[Country | None, Query(description="of a phone number in its national spelling")]
+InMarket = Annotated[Market | None, Query(description="whose country a phone number in its national spelling has")]
 
 _EXPORTED_ENTRIES = 1000
 
@@ -55,7 +58,7 @@ def create_profile(body: CreateProfile) -> Response[ProfileView]:
     caller = door.caller(app)
     caller.need("profiles:write")
     request = door.idempotent(app, caller, body) if door.header(app, "Idempotency-Key") is not None else None
-    claims = [identity.claim() for identity in body.identities]
+    claims = whereabouts.claims(caller, body)
     try:
         profile_id, replayed = people.create(body.changes(), body.trust, claims, request), False
     except requests.AlreadyDone as repeat:
@@ -67,11 +70,16 @@ def create_profile(body: CreateProfile) -> Response[ProfileView]:
 
 
 @app.get("/profiles", summary="Find a person", tags=["profiles"], operation_id="findProfiles")
-def find_profiles(identity: Identity) -> ProfileListView:
-    """By an identity, `kind:value`, in any spelling. For staff and tills with `profiles:read`."""
-    door.caller(app).need("profiles:read")
+def find_profiles(identity: Identity, country: InCountry = None, market: InMarket = None) -> ProfileListView:
+    """By an identity, `kind:value`, in any spelling. For staff and tills with `profiles:read`.
+
+    A phone number without its country belongs to `country`, else to that of `market`, else to where the till is.
+    """
+    caller = door.caller(app)
+    caller.need("profiles:read")
+    phone = identity.startswith("phone:") and not phones.names_its_country(identity.removeprefix("phone:"))
     try:
-        claim = lookup(identity)
+        claim = lookup(identity, whereabouts.country(caller, country, market) if phone else "")
     except ValueError as error:
         raise problems.invalid(["query", "identity"], str(error)) from error
     person = people.find(claim)
@@ -122,7 +130,7 @@ def add_identity(profile_id: ProfileId, body: IdentityBody) -> Response[ProfileV
     caller = door.caller(app)
     caller.need("profiles:write")
     try:
-        people.identify(profile_id, body.claim())
+        people.identify(profile_id, whereabouts.claim(caller, body))
     except table.IdentityTaken as taken:
         raise _taken(caller, taken) from taken
     return door.answer(ProfileView.of(people.read(profile_id)), 201)

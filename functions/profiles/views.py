@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator
-from pydantic_core.core_schema import ValidationInfo
+from pydantic import AfterValidator, Field, StringConstraints
 
 from commerce import clock, markets
-from commerce.types import Body, Id, LongText, MoneyView, Text, View
-from profiles import people
+from commerce.types import Body, Country, Id, LongText, MoneyView, Text, View
+from profiles import junk, people
 from profiles.golden import Fact, Held, Record, Trust, facts_of
 from profiles.identities import Kind, normal
 from profiles.table import Claim
@@ -52,22 +51,34 @@ class ProfileFields(Body):
         return named | {f"{_PREFERENCE}{name}": value for name, value in preferences.items()}
 
 
+def _known_market(market_id: str) -> str:
+    if market_id not in markets.every():
+        raise ValueError("unknown market")
+    return market_id
+
+
+Market = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_market)]
+
+
 class IdentityBody(Body):
-    """What a person is found by. `verified`: somebody saw the proof (a link clicked, a card shown)."""
+    """What a person is found by. `verified`: somebody saw the proof (a link clicked, a card shown).
+
+    A phone number that does not say its country belongs to `country`, else to that of `market`, else to where the
+    caller's till is, else to the default market.
+    """
 
     kind: Kind
     value: Annotated[str, StringConstraints(min_length=1, max_length=300)] = Field(examples=["anna@example.com"])
     verified: Annotated[bool, Field(strict=True)] = False
+    country: Country | None = Field(None, description="of a phone number in its national spelling", examples=["GB"])
+    market: Market | None = Field(None, description="whose country a phone number in its national spelling has")
 
-    @field_validator("value")
-    @classmethod
-    def _in_one_spelling(cls, value: str, info: ValidationInfo) -> str:
-        kind: Kind | None = info.data.get("kind")
-        return value if kind is None else normal(kind, value, markets.get(None).country)
-
-    def claim(self) -> Claim:
-        """For the store."""
-        return Claim(self.kind, self.value, self.verified)
+    def claim(self, country: str) -> Claim:
+        """For the store, in its one spelling. Raises ValueError for what is impossible, or nobody's own."""
+        value = normal(self.kind, self.value, country)
+        if why := junk.reason(self.kind, value):
+            raise ValueError(why)
+        return Claim(self.kind, value, self.verified)
 
 
 class CreateProfile(ProfileFields):
@@ -79,6 +90,7 @@ class CreateProfile(ProfileFields):
         examples=[[{"kind": "email", "value": "anna@example.com", "verified": True}]],
     )
     trust: Literal["staff", "guess"] = "staff"
+    market: Market | None = Field(None, description="whose country phone numbers in their national spelling have")
 
 
 class EditProfile(ProfileFields):
@@ -296,11 +308,14 @@ class ErasureView(View):
     completed_at: str | None = None
 
 
-def lookup(text: str) -> Claim:
-    """`kind:value` as in `?identity=email:anna@example.com`. Raises ValueError."""
+def lookup(text: str, country: str = "") -> Claim:
+    """`kind:value` as in `?identity=email:anna@example.com`. Raises ValueError.
+
+    `country`: where a phone number belongs that does not say it; the default market's unless given.
+    """
     kind, colon, value = text.partition(":")
     if not colon or kind not in Kind.__args__:  # type: ignore[attr-defined]
         raise ValueError("write kind:value")
     if kind == "phone" and value.startswith(" "):
         value = f"+{value.strip()}"  # a plus sign that nobody escaped
-    return Claim(kind, normal(kind, value, markets.get(None).country), verified=False)  # type: ignore[arg-type]
+    return Claim(kind, normal(kind, value, country or markets.get(None).country), verified=False)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from commerce import markets
-from commerce.types import Body, Id, Quantity, Sku, Text, View
+from commerce.types import Body, Country, Id, Quantity, Sku, Text, View
 from stock import hours
 
 MAX_UNITS = 99_999
@@ -87,6 +87,9 @@ class LocationBody(Body):
 
     name: Text
     kind: Kind
+    country: Country | None = Field(
+        None, description="where phone numbers written there belong; that of its markets unless given", examples=["NL"]
+    )
     latitude: Annotated[float, Field(ge=-90, le=90, strict=True, allow_inf_nan=False)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180, strict=True, allow_inf_nan=False)] | None = None
     opening_hours: OpeningHours | None = None
@@ -108,6 +111,7 @@ class LocationView(View):
     location_id: str
     name: str
     kind: Kind
+    country: str | None = None
     latitude: float | None = None
     longitude: float | None = None
     opening_hours: dict[str, Any] | None = None

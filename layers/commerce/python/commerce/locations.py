@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from commerce import clock, reads
+from commerce import clock, markets, reads
 
 PARTITION = "LOCATIONS"
 DEFAULT_FULFILMENTS = {"warehouse": ("delivery",), "store": ("pickup", "carry_out")}
@@ -65,6 +65,15 @@ def serves(
         and (market is None or not location.get("markets") or market in location["markets"])
         and (fulfilment is None or fulfilment in fulfilments(location))
     )
+
+
+def country(location: Mapping[str, Any]) -> str | None:
+    """The country a location is in: its own word, or that of the markets it serves if they are all of one country."""
+    if location.get("country"):
+        return str(location["country"])
+    known = markets.every()
+    served = {known[each].country for each in location.get("markets") or () if each in known}
+    return served.pop() if len(served) == 1 else None
 
 
 def point(place: Mapping[str, Any]) -> tuple[float, float] | None:

@@ -1,25 +1,40 @@
 """Bounded input: the only shapes a request may carry. Unknown members are refused everywhere."""
 
-import unicodedata
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from commerce import countries
 from commerce.money import EXPONENTS
+from commerce.text import plain, tidy
 
 SKU_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 MAX_AMOUNT = 10**12
 
 
-def _plain(text: str) -> str:
-    """NFC, trimmed, no control or invisible format characters: what people can see is what is stored."""
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn") for character in text):
-        raise ValueError("control characters are not allowed")
-    plain = unicodedata.normalize("NFC", text).strip()
-    if not plain:
-        raise ValueError("must not be blank")
-    return plain
+def _as_pasted(given: Any) -> Any:
+    """Trimmed and without invisible companions, before anything else looks at it."""
+    return tidy(given) if isinstance(given, str) else given
+
+
+def _in_one_form(longest: int) -> AfterValidator:
+    """In one form, and still short enough: NFC may need more characters than what was sent."""
+
+    def formed(text: str) -> str:
+        whole = plain(text)
+        if len(whole) > longest:
+            raise ValueError(f"longer than {longest} characters")
+        return whole
+
+    return AfterValidator(formed)
+
+
+def _an_email(text: str) -> str:
+    from commerce import emails  # only doors that take addresses have the library
+
+    emails.spelled(text)
+    return text.lower()
 
 
 def _known_currency(code: str) -> str:
@@ -28,15 +43,25 @@ def _known_currency(code: str) -> str:
     return code
 
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_plain)]
-LongText = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_plain)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200), _in_one_form(200)]
+LongText = Annotated[str, StringConstraints(min_length=1, max_length=1000), _in_one_form(1000)]
 Sku = Annotated[str, StringConstraints(pattern=SKU_PATTERN)]
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Currency = Annotated[str, StringConstraints(min_length=3, max_length=3), AfterValidator(_known_currency)]
 Quantity = Annotated[int, Field(ge=1, le=99_999, strict=True)]
+Country = Annotated[
+    str, BeforeValidator(_as_pasted), StringConstraints(max_length=10), AfterValidator(countries.country)
+]
+"""ISO 3166-1 alpha-2, in upper case however it was sent."""
 _EMAIL = r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]+$"
-Email = Annotated[str, StringConstraints(max_length=254, pattern=_EMAIL), AfterValidator(_plain)]
-Phone = Annotated[str, StringConstraints(max_length=20, pattern=r"^\+?[0-9][0-9 ().-]{4,18}$")]
+Email = Annotated[
+    str, BeforeValidator(_as_pasted), StringConstraints(max_length=254, pattern=_EMAIL), AfterValidator(_an_email)
+]
+"""Trimmed and in lower case."""
+Phone = Annotated[str, BeforeValidator(_as_pasted), StringConstraints(min_length=3, max_length=40)]
+"""As people write it; whoever knows the country reads it with `commerce.phones`."""
+PostalCode = Annotated[str, BeforeValidator(_as_pasted), StringConstraints(min_length=1, max_length=20)]
+"""As people write it; whoever knows the country reads it with `commerce.countries`."""
 
 
 class Body(BaseModel):
