@@ -74,7 +74,7 @@ def test_opening_hours_that_make_no_sense_are_refused(bad: dict) -> None:
         {"markets": ["atlantis"]},
         {"channels": []},
         {"fulfilments": ["pickup", "pickup"]},
-        {"name": "a\u200bb"},
+        {"name": "a\u202eb"},
         {"surprise": 1},
     ],
 )
