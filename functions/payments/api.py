@@ -11,11 +11,12 @@ from commerce import door, problems, tokens
 from commerce.money import Money
 from commerce.principal import Principal
 from commerce.types import ID_PATTERN, MoneyBody, MoneyView
-from payments import books, capturing, naming, refunding, starting, table, views
+from payments import books, capturing, naming, paying_out, refunding, starting, table, views
 
 app = door.rest()
 OrderId = Annotated[str, Path(pattern=ID_PATTERN)]
 PaymentId = Annotated[str, Path(pattern=ID_PATTERN)]
+RefundId = Annotated[str, Path(pattern=ID_PATTERN)]
 
 
 @app.post(
@@ -148,6 +149,27 @@ def refund_payment(payment_id: PaymentId, asked: views.RefundPayment) -> Respons
     shown = views.of_refund(made.fact)
     view = views.RefundMade(refund_id=shown.refund_id, payment_id=payment_id, status=shown.status, amount=shown.amount)
     return door.answer(view, 201, replayed=made.repeat)
+
+
+@app.put(
+    "/payments/<payment_id>/refunds/<refund_id>/paid-out",
+    summary="Say that a cash refund was handed over",
+    operation_id="payOutRefund",
+    tags=["payments"],
+)
+@door.raises("not-a-cash-refund")
+def pay_out_refund(
+    payment_id: PaymentId, refund_id: RefundId, body: views.PaidOut | None = None
+) -> views.RefundPaidOut:
+    """A cash refund is owed until a till or a person at its location pays it out. Saying it again changes nothing."""
+    asked = body or views.PaidOut(at=None)
+    principal = door.caller(app)
+    principal.need("payments:refund")
+    kept = books.read(payment_id)
+    if kept is None:
+        raise problems.not_found("payment")
+    paid = paying_out.pay_out(kept, refund_id, principal, asked.drawer_id, asked.at)
+    return views.RefundPaidOut(payment_id=payment_id, **views.of_refund(paid).model_dump())
 
 
 def _given(amount: MoneyBody | None) -> tuple[int | None, str | None]:

@@ -19,6 +19,8 @@ PAYMENTS = "PAYMENTS"
 FIRST_LOOK_S = 600
 """When an unsettled payment is looked at: what is reported by itself is done by then."""
 SOON_S = 60
+REMIND_S = 24 * 3600
+"""How often somebody is reminded of a cash refund that nobody has paid out: people, not providers, are waited for."""
 
 _FACT = "FACT#"
 _FACT_MEMBERS = ("kind", "object_id", "status", "rank", "amount", "currency", "at", "of")

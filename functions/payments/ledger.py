@@ -7,6 +7,7 @@ does not matter, and there is no final "failed": a capture that comes late still
     attempt     pending, authorized, failed (by time)   <   canceled, expired, released
     capture     pending < failed < succeeded            <   succeeded with more
     refund      requested < refused                     <   pending < succeeded < failed, also after it had succeeded
+    (in cash)   owed < succeeded                            (owed until somebody paid it out)
     chargeback  opened < withdrawn < closed < lost < won < reinstated
     fee         charged
 
@@ -27,8 +28,10 @@ _BY_TIME = {"pending": 1, "failed": 2, "authorized": 3}
 _ENDED = {"canceled": 1, "expired": 2, "released": 3}
 _LATER = 10**14
 _CAPTURE = {"pending": 1, "failed": 2, "succeeded": 3}
-_REFUND = {"requested": 1, "refused": 2, "pending": 3, "succeeded": 4, "failed": 5}
+_REFUND = {"owed": 0, "requested": 1, "refused": 2, "pending": 3, "succeeded": 4, "failed": 5}
 _CAPTURE_REQUEST = {"requested": 1, "refused": 2, "done": 3, "failed": 4}
+UNDER_WAY = ("owed", "requested", "pending")
+"""A refund that takes its room, though the money has not left yet."""
 _CHARGEBACK = {"opened": 1, "withdrawn": 2, "closed": 3, "lost": 4, "won": 5, "reinstated": 6}
 _TAKEN_BACK = ("withdrawn", "lost", "won")
 """A won dispute is still without its money until the provider gives it back (`reinstated`)."""
@@ -162,7 +165,7 @@ def fold(facts: Collection[Fact], currency: str, before: str) -> Balance:
     captured = sum(fact.contribution for fact in captures)
     refunds = [fact for fact in own if fact.kind == "refund"]
     refunded = sum(fact.amount for fact in refunds if fact.status == "succeeded")
-    pending = sum(fact.amount for fact in refunds if fact.status in ("requested", "pending"))
+    pending = sum(fact.amount for fact in refunds if fact.status in UNDER_WAY)
     back = sum(-fact.contribution for fact in own if fact.kind == "chargeback")
     attempts = [fact for fact in facts if fact.kind == "attempt"]
     authorized = sum(_still_held(fact, captures) for fact in own if fact.status == "authorized")
@@ -193,7 +196,7 @@ def refundable_of(facts: Iterable[Fact], of: str) -> int:
     for fact in facts:
         if fact.of == of and fact.kind != "fee":
             total += fact.contribution
-            total -= fact.amount if fact.kind == "refund" and fact.status in ("requested", "pending") else 0
+            total -= fact.amount if fact.kind == "refund" and fact.status in UNDER_WAY else 0
     return max(0, total)
 
 

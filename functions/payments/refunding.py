@@ -68,13 +68,11 @@ def refund(wish: Wish, kept: books.Kept | None = None) -> Refunding | None:
         change = ledger.decide(kept.payment, kept.facts, [fact])
         assert change is not None, "a first request always changes something"
         try:
-            wait = 0 if kept.payment["provider"] == "cash" else not_before(kept, fact) - clock.source()
+            wait = books.REMIND_S if fact.status == "owed" else not_before(kept, fact) - clock.source()
             payment = books.record(kept, change, again_at=clock.after(max(wait, books.SOON_S)))
         except writes.Refused:
             kept = None  # the payment moved: how much is left has to be seen again
             continue
-        if fact.status == "succeeded":
-            return Refunding(payment, fact, False)
         return carry_out(payment, fact) if "asked_at" in fact.more else Refunding(payment, fact, False)
     raise problems.busy()
 
@@ -116,7 +114,7 @@ def _request(wish: Wish, kept: books.Kept) -> Fact | None:
     of = next((fact.of for fact in captures if ledger.refundable_of(kept.facts, fact.of) >= amount), None)
     if of is None:
         raise InParts
-    status = "succeeded" if kept.payment["provider"] == "cash" else "requested"
+    status = "owed" if kept.payment["provider"] == "cash" else "requested"
     now = int(clock.source())
     more = {"reason": wish.reason, "by": wish.by} | ({"body_hash": wish.body_hash} if wish.body_hash else {})
     asked = ledger.refund(wish.id, of, status, now, amount, currency, **more)

@@ -68,6 +68,9 @@ def _payment(payment_id: str, down: Counter[str]) -> None:
 
 def _look(kept: books.Kept) -> None:
     payment = books.tell(kept.payment)
+    if payment["provider"] == "cash":
+        _remind(kept, payment)
+        return
     if not _settled(kept):
         if "provider_ref" not in payment:
             _find_start(payment)
@@ -78,6 +81,14 @@ def _look(kept: books.Kept) -> None:
         kept = _close(_finish(_reread(kept.id)))
         payment = kept.payment
     books.look_again(payment, None if _settled(kept) else _next_look(kept))
+
+
+def _remind(kept: books.Kept, payment: dict[str, Any]) -> None:
+    """Cash that is owed waits for somebody who pays it out, however long that takes: say so once a day."""
+    owed = [fact for fact in kept.facts if fact.kind == "refund" and fact.status == "owed"]
+    for fact in owed:
+        log.warning("cash refund not paid out", payment_id=kept.id, refund_id=fact.object_id, amount=fact.amount)
+    books.look_again(payment, clock.after(books.REMIND_S) if owed else None)
 
 
 def _find_start(payment: dict[str, Any]) -> None:

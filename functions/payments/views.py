@@ -1,9 +1,11 @@
 """What the payments API takes and gives."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
+from commerce import clock
 from commerce.types import Body, Id, MoneyBody, MoneyView, Text, View
 from payments import books, ledger
 
@@ -13,6 +15,12 @@ ReturnUrl = Annotated[
 ]
 
 
+def _moment(text: str) -> str:
+    clock.parse(text)
+    return text
+
+
+Moment = Annotated[str, StringConstraints(max_length=40), AfterValidator(_moment)]
 _STATUSES = "created, unknown, open, pending, authorized, captured, refunded, failed, expired, canceled or released"
 
 
@@ -39,6 +47,13 @@ class RefundPayment(Body):
 
     amount: MoneyBody
     reason: Text
+
+
+class PaidOut(Body):
+    """A cash refund was handed over."""
+
+    drawer_id: Id | None = None
+    at: Moment | None = Field(None, description="When, for a till that was offline; now, unless given")
 
 
 class PaymentStarted(View):
@@ -75,9 +90,11 @@ class RefundView(View):
     """One refund of a payment."""
 
     refund_id: str
-    status: str = Field(description="pending, succeeded, failed")
+    status: str = Field(description="owed (cash that nobody paid out yet), pending, succeeded, failed")
     amount: MoneyView
     reason: str | None = None
+    paid_out_at: str | None = Field(None, description="When a cash refund was handed over")
+    drawer_id: str | None = Field(None, description="The drawer it came from")
 
 
 class ChargebackView(View):
@@ -107,8 +124,14 @@ class RefundMade(View):
 
     refund_id: str
     payment_id: str
-    status: str = Field(description="pending until the provider says that it succeeded or failed")
+    status: str = Field(description="pending until the provider says that it succeeded or failed; owed in cash")
     amount: MoneyView
+
+
+class RefundPaidOut(RefundView):
+    """A cash refund that was handed over."""
+
+    payment_id: str
 
 
 class CaptureMade(View):
@@ -141,7 +164,9 @@ def of_refund(fact: ledger.Fact) -> RefundView:
     """A refund fact as callers see it. That we have asked for it and not heard yet is `pending` to them."""
     status = "pending" if fact.status == "requested" else fact.status
     money = _money(fact.amount, fact.currency)
-    return RefundView(refund_id=fact.object_id, status=status, amount=money, reason=fact.more.get("reason"))
+    more = {"reason": fact.more.get("reason"), "drawer_id": fact.more.get("drawer_id")}
+    more["paid_out_at"] = _iso(fact.at) if "paid_out_by" in fact.more else None
+    return RefundView(refund_id=fact.object_id, status=status, amount=money, **more)
 
 
 def _members(payment: dict[str, Any]) -> dict[str, Any]:
@@ -149,6 +174,10 @@ def _members(payment: dict[str, Any]) -> dict[str, Any]:
     amounts = ("amount", "captured", "refunded", "refund_pending", "authorized", "charged_back")
     members: dict[str, Any] = {name: payment[name] for name in plain}
     return members | {name: _money(payment.get(name, 0), payment["currency"]) for name in amounts}
+
+
+def _iso(at: int) -> str:
+    return clock.iso(datetime.fromtimestamp(at, UTC))
 
 
 def _money(amount: int, currency: str) -> MoneyView:

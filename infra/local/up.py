@@ -42,7 +42,7 @@ TILL = "44444444-4444-4444-8444-444444444444"
 HOME_STORE = "ams-kalverstraat"
 TILL_SCOPES = [
     "basket:serve", "stock:write", "orders:read", "orders:write",
-    "payments:read", "payments:write", "profiles:read", "profiles:write",
+    "payments:read", "payments:write", "payments:refund", "profiles:read", "profiles:write",
 ]  # fmt: skip
 ALL_SCOPES = ["catalog:write", "locations:write", "payments:account", *TILL_SCOPES]
 

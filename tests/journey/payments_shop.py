@@ -42,6 +42,12 @@ class Till:
         body = {"amount": {"amount": amount, "currency": currency}, "reason": "returned"}
         return self.world.call("POST", f"/payments/{payment_id}/refunds", self.staff, json=body, key=key or self.key())
 
+    def pay_out(self, payment_id: str, token: str | None = None, **body: Any) -> Any:
+        """`PUT .../paid-out` of the payment's only cash refund, by staff unless somebody else does it."""
+        (refund,) = [key.removeprefix("refund#") for key in self.facts(payment_id) if key.startswith("refund#")]
+        path = f"/payments/{payment_id}/refunds/{refund}/paid-out"
+        return self.world.call("PUT", path, token or self.staff, json=body)
+
     def capture(self, payment_id: str, amount: int | None, key: str | None = None) -> Any:
         """`POST /payments/{id}/captures` by staff; all of it without an amount."""
         body = {} if amount is None else {"amount": {"amount": amount, "currency": "EUR"}}

@@ -57,7 +57,7 @@ class Shop:
         world.settle()
         self.ids = {
             "basket_id": basket, "order_id": order, "payment_id": payment, "profile_id": me, "customer_id": me,
-            "merge_id": merge_id, "sku": "TEE", "location_id": "nl-warehouse", "count_id": OTHER,
+            "merge_id": merge_id, "sku": "TEE", "location_id": "nl-warehouse", "count_id": OTHER, "refund_id": OTHER,
         }  # fmt: skip
         self.strangers = {
             "another guest": world.call("POST", "/baskets", json={"channel": "web"}).json["token"],

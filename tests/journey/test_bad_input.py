@@ -38,7 +38,7 @@ def shop() -> World:
 
 def _filled(path: str, value: str | None = None) -> str:
     for name in ("sku", "location_id", "account", "basket_id", "customer_id", "merge_id", "order_id", "payment_id",
-                 "profile_id", "count_id", "token"):  # fmt: skip
+                 "profile_id", "count_id", "token", "refund_id"):  # fmt: skip
         path = path.replace(f"{{{name}}}", value or UNKNOWN.get(name, "0190a1b2-0000-7000-8000-0000000000ff"))
     assert "{" not in path, path
     return path

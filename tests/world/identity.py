@@ -13,10 +13,10 @@ AUDIENCE = "mandje"
 
 SCOPES = {
     "customer": "",
-    "device": "basket:serve stock:write payments:read payments:write orders:read orders:write",
+    "device": "basket:serve stock:write payments:read payments:write payments:refund orders:read orders:write",
     "staff": (
         "catalog:write stock:write locations:write basket:serve orders:read orders:write "
-        "payments:read payments:write payments:account profiles:read profiles:write"
+        "payments:read payments:write payments:refund payments:account profiles:read profiles:write"
     ),
 }
 """What a token of each kind may do unless the test says otherwise."""

@@ -135,6 +135,7 @@ _problem(409, "order-not-payable", "Nothing can be paid for this order (any more
 _problem(409, "amount-not-open", "More than is still open of this order.", open=MoneyView)
 _problem(409, "not-authorized", "More than is held for this payment.", authorized=MoneyView)
 _problem(409, "refund-exceeds-captured", "More than was captured and not given back.", refundable=MoneyView)
+_problem(409, "not-a-cash-refund", "The provider pays this refund out, nobody at a drawer.")
 _problem(409, "refund-in-parts", "This was paid in parts: refund each part on its own.")
 _problem(422, "method-not-supported", "This provider cannot be used for this method.")
 _problem(422, "payment-refused", "The provider refused the payment.", code=str)
