@@ -9,6 +9,7 @@ long as the provider remembers that key. It is never concluded, and never sent u
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,10 @@ from commerce import web
 
 Refusal = Callable[[int, Mapping[str, Any]], str | None]
 """Status and answer -> the short reason of a documented refusal, or None if the outcome is not known."""
+
+
+_WAIT_S: ContextVar[float] = ContextVar("wait", default=8.0)
+"""How long an answer is waited for."""
 
 
 @dataclass
@@ -44,10 +49,20 @@ class OtherMode(Missing):
     """What the provider showed is play money in a stack that takes real money, or the other way round: not ours."""
 
 
-def read(url: str, headers: Mapping[str, str], timeout: float = 8.0) -> dict[str, Any]:
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Within this, an answer is waited for only so long."""
+    token = _WAIT_S.set(seconds)
+    try:
+        yield
+    finally:
+        _WAIT_S.reset(token)
+
+
+def read(url: str, headers: Mapping[str, str]) -> dict[str, Any]:
     """Ask, which changes nothing there. Raises Missing or NotDone."""
     try:
-        answer = web.send("GET", url, headers, None, timeout)
+        answer = web.send("GET", url, headers, None, _WAIT_S.get())
     except (web.Unreachable, web.UnknownOutcome) as error:
         raise NotDone(str(error)) from error
     if answer.status in (404, 410):
@@ -64,11 +79,10 @@ def send(
     headers: Mapping[str, str],
     body: bytes | None,
     refusal: Refusal,
-    timeout: float = 8.0,
 ) -> dict[str, Any]:
     """Have something done. Raises Refused, Unknown, or NotDone if the request never left."""
     try:
-        answer = web.send(method, url, headers, body, timeout)
+        answer = web.send(method, url, headers, body, _WAIT_S.get())
     except web.Unreachable as error:
         raise NotDone(str(error)) from error
     except web.UnknownOutcome as error:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from commerce import log
-from payments import books, exchange, mollie, recording, stripe
+from payments import books, closing, exchange, mollie, recording, stripe
 from payments.ledger import Fact
 
 
@@ -28,7 +28,9 @@ def work_off(item: dict[str, Any]) -> str:
     mine = (kept.payment["provider"], kept.payment["account"]) == (item["provider"], item["account"])
     if not mine or (proof and not mollie.made_through(kept.payment, proof)):
         return "foreign"
-    recording.apply(payment_id, facts, kept)
+    payment = recording.apply(payment_id, facts, kept)
+    if payment.get("superseded") and payment.get("captured"):
+        closing.others(payment)
     return "done"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from commerce import clock, log, problems, writes
 from commerce.principal import Principal
 from commerce.requests import Request
-from payments import accounts, asking, books, exchange, ledger, naming, providers, table, tenders
+from payments import accounts, asking, books, closing, exchange, ledger, naming, providers, table, tenders
 from payments.amounts import NotPayable
 from payments.opening import Order
 
@@ -60,18 +60,23 @@ def start(principal: Principal, order_id: str, terms: Terms, request: Request, w
         others = table.payments(known)
         tender = _tender(payable, others, terms)
         payment = _draft(payment_id, payable, principal, terms, account, tender.amount, request)
+        cash = terms.method == "cash"
+        taken = _in_hand(payment) if cash else None
         try:
-            if terms.method == "cash":
-                return Started(_in_hand(payment, payable), {"status": "captured"}, False)
             writes.commit(
-                table.started(payment, payable["version"]),
+                table.started(payment, payable["version"], taken),
                 [table.superseded(dict(each)) for each in tender.instead_of],
             )
         except writes.Refused as refused:
             if refused.first(table.Exists):
                 break
             continue  # another payment, or the order, moved meanwhile: decide again
-        return _ask(payment, Order(payable["order_number"], terms.return_url, webhooks))
+        if cash:
+            started = Started(payment, {"status": "captured"}, False)
+        else:
+            started = _ask(payment, Order(payable["order_number"], terms.return_url, webhooks))
+        closing.at_once(tender.instead_of)
+        return started
     kept = books.read(payment_id)
     if kept is None or payable is None:
         raise problems.busy()
@@ -146,14 +151,13 @@ def _draft(
     return {name: value for name, value in (draft | kept).items() if value is not None}
 
 
-def _in_hand(payment: dict[str, Any], payable: Mapping[str, Any]) -> dict[str, Any]:
+def _in_hand(payment: dict[str, Any]) -> ledger.Change:
     """Cash is a fact the moment it is told: payment, fact, ledger entry and event in one transaction."""
     pid, now = payment["payment_id"], int(clock.source())
     taken = ledger.capture(pid, pid, "succeeded", now, payment["amount"], payment["currency"])
     change = ledger.decide(payment, [], [taken])
     assert change is not None, "a first capture always changes something"
-    writes.commit(table.started(payment, payable["version"], change))
-    return payment | change.balance.as_map()
+    return change
 
 
 def _again(payment: dict[str, Any], order: Order) -> Started:

@@ -141,6 +141,8 @@ def cancel(payment: Mapping[str, Any]) -> list[Fact]:
             closed = _post(payment, "cancel", path, {}, f"{payment['payment_id']}.x")
             with exchange.understood():
                 return of_session(closed, now)
+        if not session.get("payment_intent"):
+            return of_session(session, now)  # closed already, and nobody paid
         reference = session["payment_intent"]
     ended = _post(payment, "cancel", f"payment_intents/{reference}/cancel", {}, f"{payment['payment_id']}.c")
     with exchange.understood():

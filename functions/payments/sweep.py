@@ -11,7 +11,20 @@ from typing import Any
 
 from commerce import clock, log, reads
 from commerce.sweeper import sweep
-from payments import asking, books, capturing, exchange, ledger, mailbox, providers, recording, refunding, table, worker
+from payments import (
+    asking,
+    books,
+    capturing,
+    closing,
+    exchange,
+    ledger,
+    mailbox,
+    providers,
+    recording,
+    refunding,
+    table,
+    worker,
+)
 from payments.ledger import Fact
 
 _GIVE_UP_ORPHANS_AFTER = 75
@@ -135,11 +148,7 @@ def _close(kept: books.Kept) -> books.Kept:
     payable = table.payable_alone(payment["order_id"])
     if payable and payable["state"] == "open" and not payment.get("superseded"):
         return kept
-    try:
-        recording.apply(kept.id, providers.of(payment).cancel(payment))
-    except (exchange.Refused, exchange.Unknown) as error:
-        # Money is on its way, or nobody knows: the next look will tell.
-        log.failure("payment not closed", error, payment_id=kept.id)
+    closing.close(payment)
     return _reread(kept.id)
 
 

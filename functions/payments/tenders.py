@@ -49,6 +49,14 @@ def decide(expected: int, payments: Iterable[Mapping[str, Any]], asked: int | No
     return Tender(amount, instead_of)
 
 
+def needless(expected: int, payments: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The attempts that are still open although firm money covers the order."""
+    known = list(payments)
+    if sum(_firm(payment) for payment in known) < expected:
+        return []
+    return [payment for payment in known if _soft(payment)]
+
+
 def _firm(payment: Mapping[str, Any]) -> int:
     kept = payment.get("captured", 0) - payment.get("refunded", 0) - payment.get("refund_pending", 0)
     if payment["status"] == "pending":

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from payments.tenders import TooMuch, decide
+from payments.tenders import needless as needless_of
 
 
 def payment(status: str, amount: int = 5000, **more: Any) -> dict[str, Any]:
@@ -68,3 +69,13 @@ def test_only_as_many_attempts_give_way_as_must() -> None:
 
 def test_an_attempt_that_gave_way_once_does_not_count_again() -> None:
     assert decide(5000, [payment("open", superseded=True)], None).instead_of == []
+
+
+@pytest.mark.parametrize(
+    ("paid", "needless"), [({"captured": 5000}, 1), ({"captured": 4999}, 0), ({"authorized": 5000}, 1), ({}, 0)]
+)
+def test_open_attempts_are_needless_when_firm_money_covers_the_order(paid: dict[str, int], needless: int) -> None:
+    covering = {"status": "captured" if "captured" in paid else "authorized", "amount": 5000} | paid
+    waiting = {"status": "open", "amount": 1000, "due": "x"}
+    left_alone = [{"status": "expired", "amount": 1000}, waiting | {"superseded": True}]
+    assert needless_of(5000, [covering, waiting, *left_alone]) == [waiting][:needless]
