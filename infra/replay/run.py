@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from infra.client import Api, Unexpected, confirm_stripe
-from infra.replay.transactions import Day, Sale
+from infra.replay.transactions import MAX_QUANTITY, Day, Sale, card_of
 
 MARKET = "uk"
 WAREHOUSE = "uk-warehouse"
 _BATCH = 25
 _PAID_WITHIN_S = 90.0
-_STRIPE_MINIMUM = 30
-"""Pence. Stripe takes no smaller payment; such an invoice is paid in cash."""
+_STRIPE_TAKES = range(30, 100_000_000)
+"""Pence. Stripe takes no smaller and no larger payment; such an invoice is paid in cash."""
 _SPARE = 10
 """Units of each article in opening stock beyond what the day sells."""
 
@@ -106,14 +106,17 @@ class Replay:
         return {sku: sold + _SPARE for sku, sold in day.sold.items()}
 
     def _receive(self, sku: str, quantity: int) -> None:
-        movement = {
-            "location_id": WAREHOUSE,
-            "sku": sku,
-            "kind": "receipt",
-            "quantity": quantity,
-            "reference": self.run,
-        }
-        self.staff.post("/stock/movements", movement, key=f"{self.run}:receipt:{sku}")
+        """In as many movements as it takes: one has a bound."""
+        for part, start in enumerate(range(0, quantity, MAX_QUANTITY)):
+            movement = {
+                "location_id": WAREHOUSE,
+                "sku": sku,
+                "kind": "receipt",
+                "quantity": min(MAX_QUANTITY, quantity - start),
+                "reference": self.run,
+            }
+            key = f"{self.run}:receipt:{sku}{f':{part}' if part else ''}"
+            self.staff.post("/stock/movements", movement, key=key)
 
     def available(self, skus: list[str]) -> dict[str, int]:
         """Units available in the warehouse, by SKU."""
@@ -158,7 +161,7 @@ class Replay:
         order = self.staff.post("/checkouts", self._checkout(basket_id, sale), key=f"{key}:order")
         total = order["totals"]["total"]["amount"]
         online = {"provider": "stripe", "method": "online"}
-        asked = online if total >= _STRIPE_MINIMUM else {"provider": "cash", "method": "cash"}
+        asked = online if total in _STRIPE_TAKES else {"provider": "cash", "method": "cash"}
         payment = self.staff.post(f"/orders/{order['order_id']}/payments", asked, key=f"{key}:payment")
         if asked is online and self._state(order["order_id"]) != "paid":
             try:
@@ -185,16 +188,17 @@ class Replay:
         return str(made)
 
     def _person(self, customer: str, key: str) -> str:
-        found = self.staff.get(f"/profiles?identity=loyalty_card:{customer}")["items"]
+        card = card_of(customer)
+        found = self.staff.get(f"/profiles?identity=loyalty_card:{card}")["items"]
         if found:
             return str(found[0]["profile_id"])
-        card = {"kind": "loyalty_card", "value": customer, "verified": True}
+        identity = {"kind": "loyalty_card", "value": card, "verified": True}
         try:
-            made = self.staff.post("/profiles", {"identities": [card]}, key=f"{key}:person")
+            made = self.staff.post("/profiles", {"identities": [identity]}, key=f"{key}:person")
         except Unexpected as error:
             if error.status != 409:
                 raise
-            made = self.staff.get(f"/profiles?identity=loyalty_card:{customer}")["items"][0]
+            made = self.staff.get(f"/profiles?identity=loyalty_card:{card}")["items"][0]
         return str(made["profile_id"])
 
     def _fill(self, basket_id: str, sale: Sale) -> None:

@@ -48,6 +48,35 @@ def test_a_day_adds_up_and_names_what_it_leaves_out(mandje: Any, platform: dict[
     assert "going on after 12 invoices" in again.stdout
 
 
+def test_a_difficult_export_is_sold_and_accounted_for(mandje: Any, platform: dict[str, Any], tmp_path: Path) -> None:
+    # GIVEN a spreadsheet's export: other names and signs, Windows characters, inch marks, an exchange, a short customer
+    # number, and more of an article than one delivery holds
+    rows = [
+        '637001;84001A;HEART 5" TALL;60000;2010-12-01 08:26:00;0,01;12;United Kingdom',
+        "637002;84001A;HEART;60000;2010-12-01 08:26:00;0,01;7.0;United Kingdom",
+        '637003;84002;CAF\u00c9 "GOOD" MUG;3;2010-12-01 08:26:00;2,55;;United Kingdom',
+        "637003;84003;PLATE;-1;2010-12-01 08:26:00;9,95;;United Kingdom",
+        '637004;84004;"NEVER CLOSED;1;2010-12-01 08:26:00;2,55;12;United Kingdom',
+        "637005;84005;SAUCER;2;2010-12-01 08:26:00;1,00;12;France",
+    ]
+    header = "Invoice;StockCode;Description;Quantity;InvoiceDate;Price;Customer ID;Country"
+    path = tmp_path / "export.csv"
+    path.write_bytes("\r\n".join(["sep=;", header, *rows]).encode("cp1252"))
+    # WHEN it is replayed
+    done = mandje("replay", str(path), "--left-out")
+    # THEN what can be sold is, and the rest has a name and an amount
+    assert done.returncode == 0, done.stdout + done.stderr
+    for line in (
+        "read as Windows-1252, semicolons between columns, a decimal comma",
+        "4 of 4 sales are paid orders",
+        "4 rows sold + 2 rows left out = 6 rows in the file",
+        "orders £1,209.65 + left out -£9.95 = £1,199.70 in the file",
+        "exchange inside a sale: a negative quantity beside goods that were sold: -£9.95",
+        "  row 7: broken CSV line",
+    ):
+        assert line in done.stdout, done.stdout
+
+
 def test_a_killed_replay_goes_on(mandje: Any, platform: dict[str, Any], home: Path, day: Path) -> None:
     # GIVEN another day of the same shop, whose replay is killed in the middle of selling
     day.write_text(day.read_text().replace("5360", "5361"))
