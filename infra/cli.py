@@ -28,6 +28,7 @@ WORDS = {
     "demo": ("infra.demo", "tell a shopper's day against the running platform"),
     "replay": ("infra.replay", "run a real transaction file through the running platform"),
     "doctor": ("infra.doctor", "check the invariants of the data, read-only"),
+    "audit": ("infra.audit", "who did what to an order, a payment, a person, a product"),
     "invoke": ("infra.invoke", "run one function once with a sample event"),
     "bench": ("infra.bench", "measure requests, units, dollars and cold starts"),
     "build": ("infra.build", "make the artefacts and report their sizes"),

@@ -46,7 +46,7 @@ _BEARER = {
     "scheme": "bearer",
     "description": (
         "A guest's basket token (from `POST /baskets`), or an OIDC access token of a customer, staff or a device. "
-        "Staff and devices act within the scopes of their token."
+        "Staff and devices act within the scopes of their token, a device for its own location only."
     ),
 }
 _KEY = {

@@ -62,7 +62,7 @@ def merge(a: Item, b: Item, what: Taken, *, request: requests.Request | None = N
         ),
         _forwarding(a, b, merge_id, until),
         writes.put("BASKET", record),
-        [requests.done("BASKET", request, merge_id=merge_id)] if request else [],
+        requests.done("BASKET", request, merge_id=merge_id) if request else [],
     )  # fmt: skip
     return record
 

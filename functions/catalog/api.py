@@ -40,20 +40,22 @@ def list_products(market: MarketId = markets.DEFAULT, limit: Limit = 50, cursor:
 @app.put("/products/<sku>", summary="Add or change a product", tags=["catalog"], operation_id="putProduct")
 def put_product(sku: SkuInPath, body: ProductBody) -> ProductView:
     """The PIM says what a product is. Saying the same again changes nothing."""
-    door.caller(app).need("catalog:write")
-    written, _ = table.upsert(body.said(sku), table.read_many([sku]).get(sku))
+    caller = door.caller(app)
+    caller.need("catalog:write")
+    written, _ = table.upsert(body.said(sku), table.read_many([sku]).get(sku), caller)
     return ProductView.of(written, markets.get(None))
 
 
 @app.post("/products/batch", summary="Add or change up to 100 products", tags=["catalog"], operation_id="putProducts")
 def put_products(body: ProductBatch) -> ProductBatchView:
     """One product that is not valid refuses them all; a batch that broke off half-way is simply sent again."""
-    door.caller(app).need("catalog:write")
+    caller = door.caller(app)
+    caller.need("catalog:write")
     _each_once(body)
     old = table.read_many([product.sku for product in body.products])
     results = []
     for product in body.products:
-        written, changed = table.upsert(product.said(product.sku), old.get(product.sku))
+        written, changed = table.upsert(product.said(product.sku), old.get(product.sku), caller)
         results.append(ProductResult(sku=product.sku, changed=changed, version=written["version"]))
     return ProductBatchView(items=results)
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from catalog import product
-from commerce import clock, events, problems, reads, writes
+from commerce import audit, clock, events, problems, reads, writes
 from commerce.pricing import product_key
+from commerce.principal import Principal
 
 Product = dict[str, Any]
 _ATTEMPTS = 5
@@ -31,8 +32,10 @@ def page(limit: int, start: dict[str, Any] | None) -> tuple[list[Product], dict[
     return [found[key["pk"], key["sk"]] for key in keys if (key["pk"], key["sk"]) in found], following
 
 
-def upsert(said: Mapping[str, Any], old: Product | None) -> tuple[Product, bool]:
+def upsert(said: Mapping[str, Any], old: Product | None, by: Principal) -> tuple[Product, bool]:
     """The product as the PIM said, and whether that changed anything. `old` is the product as just read.
+
+    Who changed a price is kept with it.
 
     Whoever writes second reads again first, so no price falls out of the history.
     """
@@ -41,12 +44,18 @@ def upsert(said: Mapping[str, Any], old: Product | None) -> tuple[Product, bool]
         if new is None:
             return old or {}, False
         try:
-            writes.commit(_written(old, new))
+            writes.commit(_written(old, new), _audited(old, new, by))
         except writes.Refused:
             old = reads.get("CATALOG", product_key(new["sku"]))
         else:
             return new, True
     raise problems.busy()
+
+
+def _audited(old: Product | None, new: Product, by: Principal) -> list[writes.Write]:
+    if product.event_type(old, new) != "price.changed":
+        return []
+    return audit.kept("CATALOG", audit.entry(by, "price.changed", f"product/{new['sku']}"))
 
 
 def _written(old: Product | None, new: Product) -> writes.Write:

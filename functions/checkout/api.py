@@ -48,13 +48,17 @@ def place_order(body: PlaceOrder) -> Response[OrderView]:
     tags=["checkout"],
 )
 def get_order(order_id: OrderId) -> Response[OrderView]:
-    """By id or by number as a person would type it. For its owner and for staff with `orders:read`."""
+    """By id or by number as a person would type it. For its owner and for staff with `orders:read`.
+
+    A till reads what belongs to its own location or, like an order to be delivered off the web, to none.
+    """
     caller = door.caller(app)
     if caller.serves:
         caller.need("orders:read")
     order = table.read(_id(order_id))
     if order is None or not offers.may_see(caller, order, "orders:read"):
         raise problems.not_found("order")
+    caller.need_place_if_any(*offers.served_at(order))
     return door.answer(OrderView.of(order))
 
 
@@ -100,11 +104,11 @@ def cancel_order(order_id: OrderId) -> Response[OrderView]:
 )
 @door.raises("in-progress", "order-state")
 def fulfil_order(order_id: OrderId) -> Response[OrderView]:
-    """For staff and tills with `orders:write`."""
+    """For staff with `orders:write`, and for tills where the goods are."""
     caller = door.caller(app)
     caller.need("orders:write")
     request = door.idempotent(app, caller, None)
-    order, replayed = endings.fulfil(_id(order_id), request)
+    order, replayed = endings.fulfil(caller, _id(order_id), request)
     return door.answer(OrderView.of(order), replayed=replayed)
 
 

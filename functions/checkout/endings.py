@@ -3,7 +3,7 @@
 from checkout import chunks, offers, settling, table
 from checkout import order as rules
 from checkout.order import Order
-from commerce import baskets, clock, problems, writes
+from commerce import audit, baskets, clock, problems, writes
 from commerce.principal import Principal
 from commerce.requests import Request
 
@@ -40,10 +40,12 @@ def _move_on(order: Order) -> None:
 
 def cancel(caller: Principal, order_id: str, request: Request) -> tuple[Order, bool]:
     """The cancelled order, and whether this request had cancelled it before. Repeats change nothing."""
+    request = request.audited(audit.entry(caller, "order.cancelled", f"order/{order_id}"))
     for _ in range(_RACES):
         order, marker = table.read_with_marker(order_id, request)
         if order is None or not offers.may_see(caller, order, "orders:write"):
             raise problems.not_found("order")
+        caller.need_place(*rules.places(order))
         if marker:
             request.same(marker)
             chunks.carry_on_ending(order)
@@ -52,7 +54,7 @@ def cancel(caller: Principal, order_id: str, request: Request) -> tuple[Order, b
             raise problem
         try:
             if order["state"] == "cancelled" or "unwinding" in order:
-                table.mark(order, request)
+                table.mark(order, request.audited(None))
             elif order["state"] == "paid":
                 table.cancel_paid(order, request)
             else:
@@ -63,19 +65,21 @@ def cancel(caller: Principal, order_id: str, request: Request) -> tuple[Order, b
     raise problems.busy()
 
 
-def fulfil(order_id: str, request: Request) -> tuple[Order, bool]:
+def fulfil(caller: Principal, order_id: str, request: Request) -> tuple[Order, bool]:
     """The fulfilled order, and whether this request had done it before. Repeats change nothing."""
+    done = request.audited(audit.entry(caller, "order.fulfilled", f"order/{order_id}"))
     for _ in range(_RACES):
         order, marker = table.read_with_marker(order_id, request)
         if order is None:
             raise problems.not_found("order")
+        caller.need_place(*rules.hands_over(order))
         if marker:
             request.same(marker)
             return order | {"state": "fulfilled"}, True
         if problem := rules.refuse_fulfilling(order):
             raise problem
         try:
-            table.mark(order, request) if order["state"] == "fulfilled" else table.fulfil(order, request)
+            table.mark(order, request) if order["state"] == "fulfilled" else table.fulfil(order, done)
         except writes.Refused:
             continue
         return order | {"state": "fulfilled"}, False

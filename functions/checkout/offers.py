@@ -27,6 +27,12 @@ def may_see(caller: Principal, order: Mapping[str, Any], scope: str) -> bool:
     return caller.has(scope) if caller.serves else bool(caller.key == rules.owner_of(order))
 
 
+def served_at(order: Mapping[str, Any]) -> list[str]:
+    """The locations that may look at an order: those it belongs to and those its goods leave from. [] is any."""
+    belongs = rules.places(order)
+    return belongs + rules.sources(order) if belongs else []
+
+
 def refuse_basket(basket: Mapping[str, Any], version: int | None, moved_to: str | None) -> problems.Problem | None:
     """Why this basket, as it is, cannot be ordered. `moved_to` is told only to who may see that basket."""
     if basket["state"] != "open":

@@ -49,7 +49,8 @@ def may_become(order: Mapping[str, Any], state: str) -> bool:
 class Terms:
     """What the shopper, the till and the clock say about an order; times as ISO text.
 
-    `placed_by` is kept only if somebody else than the owner placed the order.
+    `placed_by` is kept only if somebody else than the owner placed the order, `sold_at` (where that was) only if it
+    is another location than `location_id`.
     """
 
     order_id: str
@@ -59,6 +60,7 @@ class Terms:
     fulfilment: dict[str, Any]
     contact: dict[str, Any] | None = None
     location_id: str | None = None
+    sold_at: str | None = None
 
 
 def draft(
@@ -91,6 +93,7 @@ def draft(
         "sourcing": sourcing,
     }
     optional = {"customer_id": customer_id, "contact": terms.contact, "location_id": terms.location_id}
+    optional |= {"sold_at": terms.sold_at if terms.sold_at != terms.location_id else None}
     optional |= {"placed_by": terms.placed_by if terms.placed_by != owner_of(order | optional) else None}
     return order | totals.as_map() | pack_dots(dots) | {k: v for k, v in optional.items() if v}
 
@@ -99,6 +102,26 @@ def owner_of(order: Mapping[str, Any]) -> str:
     """The key of the principal whose order it is: its customer, or the guest with its basket's token."""
     customer_id = order.get("customer_id")
     return f"customer:{customer_id}" if customer_id else f"guest:{order['basket_id']}"
+
+
+def places(order: Mapping[str, Any]) -> list[str]:
+    """The locations an order belongs to: where it is handed over and where it was sold. None for delivery off the web.
+
+    Whoever acts for one location only may act on what belongs to it.
+    """
+    known = (order["fulfilment"].get("location_id"), order.get("location_id"), order.get("sold_at"))
+    return sorted({place for place in known if place})
+
+
+def sources(order: Mapping[str, Any]) -> list[str]:
+    """The locations the goods leave from."""
+    return sorted({line["location_id"] for line in order["lines"]})
+
+
+def hands_over(order: Mapping[str, Any]) -> list[str]:
+    """The locations that may hand the goods over: the one the shopper comes to, or those that send them."""
+    place = order["fulfilment"].get("location_id")
+    return [place] if place else sources(order)
 
 
 def order_lines(priced: Iterable[PricedLine], holds: Iterable[Hold]) -> list[dict[str, Any]]:

@@ -120,6 +120,7 @@ def _draft(
         fulfilment=fulfilment,
         contact=_contact(caller, wanted, fulfilment, market),
         location_id=place or caller.location_id,
+        sold_at=caller.location_id,
     )
     order = rules.draft(basket, dots, lines, totals, levels.holds(planned.shares), market, terms, planned.decision())
     if problem := rules.refuse_size(order):
@@ -136,7 +137,7 @@ def _fulfilment(caller: Principal, wanted: PlaceOrder, market: Market) -> dict[s
     place = asked.location_id or caller.location_id
     if place is None:
         raise problems.invalid(["body", "fulfilment", "location_id"], "Carry-out needs to know where it happens.")
-    if asked.kind == "carry_out" and caller.kind == "device" and caller.location_id not in (None, place):
+    if asked.kind == "carry_out" and not caller.acts_at(place):
         raise problems.invalid(["body", "fulfilment", "location_id"], "A till hands over what is in its own store.")
     return {"kind": asked.kind, "location_id": place}
 

@@ -356,7 +356,7 @@ def _told(refunds: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def _done(request: Request | None, order: Order) -> list[writes.Write]:
-    return [requests.done("ORDERS", request, order_id=order["order_id"])] if request else []
+    return requests.done("ORDERS", request, order_id=order["order_id"]) if request else []
 
 
 def _change(

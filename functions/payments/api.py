@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import StringConstraints
 
-from commerce import door, problems, tokens
+from commerce import audit, door, payables, problems, tokens
 from commerce.money import Money
 from commerce.principal import Principal
 from commerce.types import ID_PATTERN, MoneyBody, MoneyView
@@ -67,6 +67,7 @@ def list_payments(
     payable = table.payable_alone(order_id)
     if payable is None or not _may_see(principal, payable.get("owner")):
         raise problems.not_found("order")
+    principal.need_place_if_any(*payables.places(payable))
     scope = f"payments {order_id} {principal.key}"
     found, more = table.page(order_id, limit, tokens.read_cursor(scope, cursor))
     return views.PaymentPage(items=[views.of_payment(each) for each in found], next_cursor=tokens.cursor(scope, more))
@@ -85,6 +86,7 @@ def get_payment(payment_id: PaymentId) -> views.PaymentDetails:
     kept = books.read(payment_id)
     if kept is None or not _may_see(principal, kept.payment.get("owner")):
         raise problems.not_found("payment")
+    principal.need_place_if_any(kept.payment.get("location_id"))
     return views.of_kept(kept)
 
 
@@ -97,12 +99,13 @@ def get_payment(payment_id: PaymentId) -> views.PaymentDetails:
 )
 @door.raises("not-authorized", "capture-refused", "provider-unavailable")
 def capture_payment(payment_id: PaymentId, body: views.CapturePayment | None = None) -> Response[views.CaptureMade]:
-    """Capture an authorized payment, in part or in whole."""
+    """Capture an authorized payment, in part or in whole. For staff with `payments:write`; a till where it belongs."""
     asked = body or views.CapturePayment()
     principal = door.caller(app)
     principal.need("payments:write")
     request = door.idempotent(app, principal, asked)
-    kept = _of_currency(payment_id, asked.amount)
+    kept = _movable(principal, payment_id, asked.amount)
+    request = request.audited(audit.entry(principal, "payment.captured", f"payment/{payment_id}"))
     made = capturing.capture(kept, _given(asked.amount)[0], request)
     currency = kept.payment["currency"]
     view = views.CaptureMade(
@@ -124,13 +127,22 @@ def capture_payment(payment_id: PaymentId, body: views.CapturePayment | None = N
 )
 @door.raises("refund-exceeds-captured", "refund-in-parts", "refund-refused")
 def refund_payment(payment_id: PaymentId, asked: views.RefundPayment) -> Response[views.RefundMade]:
-    """Refund a payment, in part or in whole; never more than was captured and not given back."""
+    """Refund a payment, in part or in whole; never more than was captured and not given back.
+
+    For staff with `payments:refund`; a till refunds what was paid in its own store.
+    """
     principal = door.caller(app)
-    principal.need("payments:write")
+    principal.need("payments:refund")
     request = door.idempotent(app, principal, asked)
-    kept = _of_currency(payment_id, asked.amount)
+    kept = _movable(principal, payment_id, asked.amount)
     wish = refunding.Wish(
-        naming.of_request(request), payment_id, asked.amount.amount, asked.reason, principal.key, request.body_hash
+        naming.of_request(request),
+        payment_id,
+        asked.amount.amount,
+        asked.reason,
+        principal.key,
+        request.body_hash,
+        entry=audit.entry(principal, "payment.refunded", f"payment/{payment_id}"),
     )
     try:
         made = refunding.refund(wish, kept)
@@ -176,11 +188,12 @@ def _given(amount: MoneyBody | None) -> tuple[int | None, str | None]:
     return (amount.amount, amount.currency) if amount else (None, None)
 
 
-def _of_currency(payment_id: str, amount: MoneyBody | None) -> books.Kept:
-    """The payment, if there is one and it is in the currency of the amount that was given."""
+def _movable(principal: Principal, payment_id: str, amount: MoneyBody | None) -> books.Kept:
+    """The payment, if the caller may move its money and the amount that was given is in its currency."""
     kept = books.read(payment_id)
     if kept is None:
         raise problems.not_found("payment")
+    principal.need_place(kept.payment.get("location_id"))
     if amount and amount.currency != kept.payment["currency"]:
         raise problems.invalid(["body", "amount", "currency"], f"This payment is in {kept.payment['currency']}.")
     return kept

@@ -7,7 +7,7 @@ never take more than is held. A repeat is answered from that record, however old
 from dataclasses import dataclass
 from typing import Any
 
-from commerce import clock, log, problems, writes
+from commerce import audit, clock, log, problems, writes
 from commerce.requests import Request
 from payments import books, exchange, ledger, naming, providers, recording
 from payments.ledger import Fact
@@ -39,7 +39,8 @@ def capture(kept: books.Kept | None, amount: int | None, request: Request) -> Ca
         change = ledger.decide(kept.payment, kept.facts, [fact])
         assert change is not None, "a first request always changes something"
         try:
-            payment = books.record(kept, change, again_at=clock.after(books.SOON_S))
+            entry = audit.kept(books.PAYMENTS, request.entry)
+            payment = books.record(kept, change, *entry, again_at=clock.after(books.SOON_S))
         except writes.Refused:
             kept = books.read(kept.id)  # the payment moved: how much may be taken has to be seen again
             continue

@@ -7,7 +7,7 @@ with the books. Saying it again changes nothing.
 from dataclasses import replace
 from datetime import timedelta
 
-from commerce import clock, problems
+from commerce import audit, clock, problems
 from commerce.principal import Principal
 from payments import books, ledger, recording
 from payments.ledger import Fact
@@ -32,7 +32,7 @@ def pay_out(kept: books.Kept, refund_id: str, by: Principal, drawer_id: str | No
     paid_at = _moment(at, kept.payment["created_at"])
     more = {"paid_out_by": by.key} | ({"drawer_id": drawer_id} if drawer_id else {})
     paid = ledger.refund(refund_id, owed.of, "succeeded", paid_at, owed.amount, owed.currency, **more)
-    recording.apply(kept.id, [paid], kept)
+    recording.apply(kept.id, [paid], kept, entry=audit.entry(by, "payment.paid-out", f"payment/{kept.id}"))
     return replace(paid, more={**owed.more, **more})
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from commerce import clock, problems, writes
+from commerce import audit, clock, problems, writes
 from payments import books, exchange, ledger, providers
 from payments.ledger import Fact, decide
 
@@ -16,15 +16,18 @@ class NoSuchPayment(Exception):
     """Nothing is known under this payment id (yet)."""
 
 
-def apply(payment_id: str, reported: Sequence[Fact], kept: books.Kept | None = None) -> dict[str, Any]:
+def apply(
+    payment_id: str, reported: Sequence[Fact], kept: books.Kept | None = None, entry: audit.Entry | None = None
+) -> dict[str, Any]:
     """Keep what is new of `reported`; returns the payment as it is then. Repeats write nothing.
 
-    `kept` is what the caller has read already. Raises NoSuchPayment, or Problem 503 after too many collisions.
+    `kept` is what the caller has read already, `entry` goes into the audit with what is new. Raises NoSuchPayment, or
+    Problem 503 after too many collisions.
     """
     payment: dict[str, Any] = {}
     for start in range(0, max(1, len(reported)), _AT_ONCE):
-        payment = _apply(payment_id, reported[start : start + _AT_ONCE], kept)
-        kept = None
+        payment = _apply(payment_id, reported[start : start + _AT_ONCE], kept, entry)
+        kept = entry = None
     return payment
 
 
@@ -60,14 +63,16 @@ def _known(kept: books.Kept, fact: Fact) -> bool:
     return fact.kind == "attempt" and known is not None and (known.status, known.amount) == (fact.status, fact.amount)
 
 
-def _apply(payment_id: str, reported: Sequence[Fact], kept: books.Kept | None) -> dict[str, Any]:
+def _apply(
+    payment_id: str, reported: Sequence[Fact], kept: books.Kept | None, entry: audit.Entry | None
+) -> dict[str, Any]:
     for _ in range(_TRIES):
         kept = kept or books.read(payment_id)
         if kept is None:
             raise NoSuchPayment(payment_id)
         change = decide(kept.payment, kept.facts, reported)
         try:
-            payment = books.record(kept, change) if change else kept.payment
+            payment = books.record(kept, change, *audit.kept(books.PAYMENTS, entry)) if change else kept.payment
             if payment.get("untold"):
                 payment = books.tell(payment)
             return payment

@@ -7,7 +7,7 @@ came in. What the provider then does not answer, the sweep asks about; it never 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from commerce import clock, log, problems, writes
+from commerce import audit, clock, log, problems, writes
 from payments import books, exchange, ledger, providers, recording
 from payments.ledger import Fact
 
@@ -29,7 +29,7 @@ class InParts(Exception):
 class Wish:
     """Give `amount` minor units of a payment back. `id` names the refund here and at the provider.
 
-    `at_most`: give back what is left if that is less (some of it went back already).
+    `at_most`: give back what is left if that is less (some of it went back already). `entry` is kept with the wish.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Wish:
     by: str
     body_hash: str = ""
     at_most: bool = False
+    entry: audit.Entry | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def refund(wish: Wish, kept: books.Kept | None = None) -> Refunding | None:
         assert change is not None, "a first request always changes something"
         try:
             wait = books.REMIND_S if fact.status == "owed" else not_before(kept, fact) - clock.source()
-            payment = books.record(kept, change, again_at=clock.after(max(wait, books.SOON_S)))
+            again_at = clock.after(max(wait, books.SOON_S))
+            payment = books.record(kept, change, *audit.kept(books.PAYMENTS, wish.entry), again_at=again_at)
         except writes.Refused:
             kept = None  # the payment moved: how much is left has to be seen again
             continue

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from commerce import clock, log, problems, writes
+from commerce import audit, clock, log, payables, problems, writes
 from commerce.principal import Principal
 from commerce.requests import Request
 from payments import accounts, asking, books, closing, exchange, ledger, naming, providers, table, tenders
@@ -50,10 +50,12 @@ class Started:
 def start(principal: Principal, order_id: str, terms: Terms, request: Request, webhooks: str) -> Started:
     """Start a payment of an order, or continue the one this request started. Raises Problem."""
     payment_id = naming.of_request(request)
+    named = audit.entry(principal, "payment.account-named", f"payment/{payment_id}") if terms.account else None
     for _ in range(_TRIES):
         payable, known = table.payable(order_id)
         if payable is None or not _may_pay(principal, payable):
             raise problems.not_found("order")
+        principal.need_place_if_any(*payables.places(payable))
         if payment_id in known:
             break
         account = _check(principal, payable, terms)
@@ -66,6 +68,7 @@ def start(principal: Principal, order_id: str, terms: Terms, request: Request, w
             writes.commit(
                 table.started(payment, payable["version"], taken),
                 [table.superseded(dict(each)) for each in tender.instead_of],
+                audit.kept(books.PAYMENTS, named),
             )
         except writes.Refused as refused:
             if refused.first(table.Exists):
@@ -109,15 +112,19 @@ def _check(principal: Principal, payable: Mapping[str, Any], terms: Terms) -> st
 
 
 def _account(principal: Principal, payable: Mapping[str, Any], terms: Terms) -> str:
-    place = principal.location_id or payable.get("location_id")
     chosen = terms.account or accounts.configured().choose(
-        terms.provider, payable.get("market"), payable.get("channel"), place
+        terms.provider, payable.get("market"), payable.get("channel"), _place(principal, payable)
     )
     if chosen and accounts.secret(terms.provider, chosen):
         return chosen
     if terms.account:
         raise problems.invalid(["body", "account"], f"There is no {terms.provider} account of this name.")
     raise _unsupported(terms)
+
+
+def _place(principal: Principal, payable: Mapping[str, Any]) -> str | None:
+    """The location a payment belongs to: where it is taken, or else where its order is handed over."""
+    return principal.location_id or payable.get("location_id")
 
 
 def _unsupported(terms: Terms) -> problems.Problem:
@@ -146,7 +153,7 @@ def _draft(
     draft = {"pk": f"P#{payment_id}", "sk": "-", "version": 1, "payment_id": payment_id, "status": "created"}
     draft |= {"provider": terms.provider, "account": account, "method": terms.method, "amount": amount}
     draft |= {"captured": 0, "refunded": 0, "created_at": clock.iso(), "body_hash": request.body_hash}
-    draft |= {"started_by": principal.key, "location_id": principal.location_id}
+    draft |= {"started_by": principal.key, "location_id": _place(principal, payable)}
     draft |= {"capture": "manual"} if terms.capture == "manual" else {}
     return {name: value for name, value in (draft | kept).items() if value is not None}
 

@@ -35,9 +35,9 @@ def person(caller: Principal, profile_id: str, scope: str) -> people.Person:
 
 
 def may_erase(caller: Principal, profile_id: str) -> None:
-    """Raises 403 without `profiles:write`, 404 for strangers. Who erased themselves may ask for the receipt again."""
+    """Raises 403 without `profiles:erase`, 404 for strangers. Who erased themselves may ask for the receipt again."""
     if caller.serves:
-        caller.need("profiles:write")
+        caller.need("profiles:erase")
         return
     if caller.kind == "customer" and caller.id == profile_id:
         found = table.load(profile_id).get(profile_id)

@@ -5,7 +5,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from commerce import door, phones, problems, requests, tokens
+from commerce import audit, door, phones, problems, requests, tokens, writes
 from commerce.principal import Principal
 from commerce.types import ID_PATTERN, Country
 from profiles import access, erasure, history, people, table, whereabouts
@@ -151,7 +151,9 @@ def merge_profiles(body: MergeProfiles) -> Response[ProfileMergeView]:
     """For staff with `profiles:write`. Nothing moves, so undoing it leads back to exactly what was before."""
     caller = door.caller(app)
     caller.need("profiles:write")
-    request = door.idempotent(app, caller, body)
+    pair = (f"profile/{body.survivor_id}", f"profile/{body.absorbed_id}")
+    entry = audit.entry(caller, "profile.merged", pair[0], other=pair[1])
+    request = door.idempotent(app, caller, body).audited(entry)
     if body.survivor_id == body.absorbed_id:
         raise problems.invalid(["body", "absorbed_id"], "A profile cannot be merged with itself.")
     earlier = table.marker(request.pk)
@@ -172,8 +174,10 @@ def merge_profiles(body: MergeProfiles) -> Response[ProfileMergeView]:
 @app.delete("/profiles/merges/<merge_id>", summary="Undo a merge", tags=["profiles"], operation_id="unmergeProfiles")
 def unmerge_profiles(merge_id: MergeId) -> ProfileUnmergeView:
     """For staff with `profiles:write`. Doing it twice changes nothing."""
-    door.caller(app).need("profiles:write")
-    return ProfileUnmergeView.model_validate(people.unmerge(merge_id))
+    caller = door.caller(app)
+    caller.need("profiles:write")
+    entry = audit.entry(caller, "profile.unmerged", f"merge/{merge_id}")
+    return ProfileUnmergeView.model_validate(people.unmerge(merge_id, entry))
 
 
 # -------------------------------------------------------------------------------------------------- history, rights
@@ -204,20 +208,23 @@ def get_timeline(profile_id: ProfileId, limit: Limit = 50, cursor: Cursor = None
     operation_id="exportProfile",
 )
 def export_profile(profile_id: ProfileId) -> ProfileExportView:
-    """With provenance, as data protection law asks. For the person, and for staff with `profiles:read`."""
+    """With provenance, as data protection law asks. For the person, and for staff with `profiles:export`."""
     caller = door.caller(app)
-    person = access.person(caller, profile_id, "profiles:read")
+    person = access.person(caller, profile_id, "profiles:export")
     entries, following = history.newest(person.customers, None, _EXPORTED_ENTRIES)
     cursor = tokens.cursor(f"timeline/{caller.key}/{profile_id}", {"before": following} if following else None)
     reasons = table.reasons(person.component, person.profiles)
+    if entry := audit.entry(caller, "profile.exported", f"profile/{profile_id}"):
+        writes.commit(audit.kept(table.TABLE, entry))  # before the answer: nobody takes a copy unseen
     return ProfileExportView.of(person, reasons, TimelineView.of(entries, person.customers, cursor))
 
 
 @app.delete("/profiles/<profile_id>", summary="Erase a person", tags=["profiles"], operation_id="eraseProfile")
 def erase_profile(profile_id: ProfileId) -> ErasureView:
-    """With every profile merged into it; the answer is the receipt. For the person, and staff with `profiles:write`."""
-    access.may_erase(door.caller(app), profile_id)
-    receipt = erasure.erase(profile_id)
+    """With every profile merged into it; the answer is the receipt. For the person, and staff with `profiles:erase`."""
+    caller = door.caller(app)
+    access.may_erase(caller, profile_id)
+    receipt = erasure.erase(profile_id, audit.entry(caller, "profile.erased", f"profile/{profile_id}"))
     return ErasureView.model_validate(receipt | {"receipt_id": receipt["erasure_id"]})
 
 

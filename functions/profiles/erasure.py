@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from commerce import clock, ids, problems, writes
+from commerce import audit, clock, ids, problems, writes
 from profiles import history, people, table
 from profiles.graph import Component, Merge
 
 _LOOK_AGAIN_S = 60.0
 
 
-def erase(profile_id: str) -> dict[str, Any]:
-    """Erase whoever this profile belongs to; the receipt. Asking again gives the same receipt. Raises 404."""
+def erase(profile_id: str, entry: audit.Entry | None) -> dict[str, Any]:
+    """Erase whoever this profile belongs to; the receipt. Asking again gives the same receipt. Raises 404.
+
+    `entry` is kept with the first mark the erasure leaves.
+    """
     for _ in range(5):
         found = table.load(profile_id).get(profile_id)
         if found is not None and found.erasure_id is not None:
@@ -27,7 +30,10 @@ def erase(profile_id: str) -> dict[str, Any]:
         component, root = _person(found)
         erasure_id = ids.new()
         try:
-            writes.commit(table.condemned(component, root, erasure_id, clock.iso(), clock.after(_LOOK_AGAIN_S)))
+            writes.commit(
+                table.condemned(component, root, erasure_id, clock.iso(), clock.after(_LOOK_AGAIN_S)),
+                audit.kept(table.TABLE, entry),
+            )
         except writes.Refused:
             continue  # merged, unmerged or erased meanwhile
         return resume(erasure_id)

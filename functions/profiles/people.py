@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from commerce import clock, ids, problems, writes
+from commerce import audit, clock, ids, problems, writes
 from commerce.requests import Request, done
 from profiles import graph, table
 from profiles.golden import Fact, Held, Record, Trust, golden
@@ -118,7 +118,7 @@ def lineage(profile_id: str) -> Lineage:
 def create(fields: Mapping[str, Any], trust: Trust, claims: Sequence[Claim], request: Request | None = None) -> str:
     """A new profile; its id. Raises `IdentityTaken`, or `requests.AlreadyDone` on a repeat of `request`."""
     profile_id = ids.new()
-    marker = [done(table.TABLE, request, profile_id=profile_id)] if request else []
+    marker = done(table.TABLE, request, profile_id=profile_id) if request else []
     _create(profile_id, fields, trust, claims, marker)
     return profile_id
 
@@ -220,7 +220,7 @@ def merge(survivor_id: str, absorbed_id: str, reason: str, by: str, request: Req
         assert edge is not None
         roots = {line.root.profile_id: line.root for line in (survivor, absorbed)}
         if _commit(
-            done(table.TABLE, request, merge_id=merge_id),
+            *done(table.TABLE, request, merge_id=merge_id),
             table.linked(edge, survivor.asked, reason, by),
             *table.regrouped([one, other], [both], roots),
         ):
@@ -228,10 +228,11 @@ def merge(survivor_id: str, absorbed_id: str, reason: str, by: str, request: Req
     raise problems.busy()
 
 
-def unmerge(merge_id: str) -> dict[str, Any]:
+def unmerge(merge_id: str, entry: audit.Entry | None) -> dict[str, Any]:
     """That merge never was: the merge as it is afterwards. Doing it twice changes nothing. Raises 404.
 
-    `separated` tells whether they are two persons again, or held together by other merges.
+    `entry` is kept when it is undone. `separated` tells whether they are two persons again, or held together by other
+    merges.
     """
     for _ in _tries():
         item = table.merge(merge_id)
@@ -246,6 +247,7 @@ def unmerge(merge_id: str) -> dict[str, Any]:
         _commit(
             table.unlinked(merge_id, separated=len(parts) > 1, at=clock.iso()),
             *table.regrouped([line.component], parts, {line.root.profile_id: line.root}),
+            *audit.kept(table.TABLE, entry),
         )
     raise problems.busy()
 

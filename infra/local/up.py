@@ -44,7 +44,9 @@ TILL_SCOPES = [
     "basket:serve", "stock:write", "orders:read", "orders:write",
     "payments:read", "payments:write", "payments:refund", "profiles:read", "profiles:write",
 ]  # fmt: skip
-ALL_SCOPES = ["catalog:write", "locations:write", "payments:account", *TILL_SCOPES]
+ALL_SCOPES = [
+    "catalog:write", "locations:write", "payments:account", "profiles:export", "profiles:erase", *TILL_SCOPES,
+]  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ def sound(world: World) -> list[str]:
     return violations(world)
 
 
-def staff(world: World, scopes: str = "profiles:read profiles:write") -> str:
+def staff(world: World, scopes: str = "profiles:read profiles:write profiles:export profiles:erase") -> str:
     return world.token("staff", scopes=scopes)
 
 

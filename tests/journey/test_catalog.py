@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from commerce.principal import Principal
 from tests.world.world import Response, World
 
 TEE = {"name": "T-shirt navy, M", "prices": [{"amount": 1995, "currency": "EUR"}], "attributes": {"size": "M"}}
@@ -142,7 +143,7 @@ def test_two_pims_at_once_lose_no_price_from_the_history(world: World) -> None:
         old = table.read_many(["A"])["A"]
         put(world, "A", prices=[{"amount": 1500, "currency": "EUR"}])
         # WHEN the first one writes
-        written, _ = table.upsert(said, old)
+        written, _ = table.upsert(said, old, Principal("staff", "pim"))
     # THEN
     assert [was["amount"] for was in written["was"]] == [1995, 1500]
     assert written["version"] == 3

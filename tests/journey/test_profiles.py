@@ -375,7 +375,7 @@ def test_personal_data_is_unreadable_at_rest_and_never_in_events_or_logs(world: 
 
 def test_export_has_everything_with_provenance(world: World) -> None:
     canaries(world)
-    for token in (world.token("customer", ANNA), staff(world, "profiles:read")):
+    for token in (world.token("customer", ANNA), staff(world, "profiles:export")):
         export = world.call("GET", f"/profiles/{ANNA}/export", token)
         assert export.status == 200
         for canary in CANARIES:
@@ -468,25 +468,28 @@ def test_everybody_reaches_exactly_what_is_theirs(world: World) -> None:
         "guest": tokens.sign("basket", {"basket_id": "b", "exp": world.clock.now + 600}),
         "reader": world.token("staff", scopes="profiles:read"),
         "writer": world.token("device", scopes="profiles:write"),
+        "eraser": world.token("staff", scopes="profiles:erase"),
+        "exporter": world.token("staff", scopes="profiles:export"),
+        "till": world.token("device", scopes="profiles:read profiles:write", location_id="ams-kalverstraat"),
         "staff": world.token("staff", scopes="orders:read basket:serve"),
         "nobody": None,
         "garbage": "garbage",
     }
     merge = {"survivor_id": ANNA, "absorbed_id": NOBODY, "reason": "x"}
     expected = {
-        ("GET", f"/profiles/{ANNA}"): {"owner": 200, "reader": 200, "other": 404, "guest": 404},
-        ("GET", f"/profiles/{ANNA}/timeline"): {"owner": 200, "reader": 200, "other": 404, "guest": 404},
-        ("GET", f"/profiles/{ANNA}/export"): {"owner": 200, "reader": 200, "other": 404, "guest": 404},
-        ("GET", f"/profiles/{other}"): {"reader": 200, "owner": 404, "other": 404, "guest": 404},
-        ("GET", "/profiles?identity=email:a@b.nl"): {"reader": 200},
+        ("GET", f"/profiles/{ANNA}"): {"owner": 200, "reader": 200, "till": 200, "other": 404, "guest": 404},
+        ("GET", f"/profiles/{ANNA}/timeline"): {"owner": 200, "reader": 200, "till": 200, "other": 404, "guest": 404},
+        ("GET", f"/profiles/{ANNA}/export"): {"owner": 200, "exporter": 200, "other": 404, "guest": 404},
+        ("GET", f"/profiles/{other}"): {"reader": 200, "till": 200, "owner": 404, "other": 404, "guest": 404},
+        ("GET", "/profiles?identity=email:a@b.nl"): {"reader": 200, "till": 200},
         ("GET", "/me"): {"owner": 200, "other": 200},
         ("PUT", "/me"): {"owner": 200, "other": 200},
-        ("POST", "/profiles"): {"writer": 201},
-        ("PUT", f"/profiles/{other}"): {"writer": 200},
-        ("POST", f"/profiles/{other}/identities"): {"writer": 201},
-        ("POST", "/profiles/merges"): {"writer": 404},
-        ("DELETE", f"/profiles/merges/{NOBODY}"): {"writer": 404},
-        ("DELETE", f"/profiles/{NOBODY}"): {"writer": 404, "owner": 404, "other": 404, "guest": 404},
+        ("POST", "/profiles"): {"writer": 201, "till": 201},
+        ("PUT", f"/profiles/{other}"): {"writer": 200, "till": 200},
+        ("POST", f"/profiles/{other}/identities"): {"writer": 201, "till": 201},
+        ("POST", "/profiles/merges"): {"writer": 404, "till": 404},
+        ("DELETE", f"/profiles/merges/{NOBODY}"): {"writer": 404, "till": 404},
+        ("DELETE", f"/profiles/{NOBODY}"): {"eraser": 404, "owner": 404, "other": 404, "guest": 404},
     }
     bodies = {"/profiles": {}, "/me": {}, f"/profiles/{other}": {}, "/profiles/merges": merge,
               f"/profiles/{other}/identities": {"kind": "device", "value": "dev-1"}}  # fmt: skip
@@ -498,8 +501,9 @@ def test_everybody_reaches_exactly_what_is_theirs(world: World) -> None:
             assert answer.status == allowed.get(name, refused), (method, path, name, answer)
     # AND the last one is allowed too
     assert world.call("DELETE", f"/profiles/{ANNA}", callers["other"]).status == 404
-    assert world.call("DELETE", f"/profiles/{ANNA}", callers["reader"]).status == 403
-    assert world.call("DELETE", f"/profiles/{ANNA}", callers["writer"]).status == 200
+    for name in ("reader", "writer", "till", "exporter"):
+        assert world.call("DELETE", f"/profiles/{ANNA}", callers[name]).status == 403, name
+    assert world.call("DELETE", f"/profiles/{ANNA}", callers["eraser"]).status == 200
 
 
 _LONG = "x" * 300

@@ -23,8 +23,8 @@ def _allow(template: Template, name: str, action: str, resource: Any) -> None:
     _function(template, name)["Policies"].append({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _without_deny(template: Template) -> None:
-    for policy in _function(template, "PaymentsWorker")["Policies"]:
+def _without_deny(template: Template, name: str = "PaymentsWorker") -> None:
+    for policy in _function(template, name)["Policies"]:
         policy["Statement"] = [s for s in policy["Statement"] if s["Effect"] == "Allow"]
 
 
@@ -47,6 +47,8 @@ MISTAKES: list[tuple[str, Callable[[Template], Any]]] = [
         lambda t: _allow(t, "BasketApi", "dynamodb:UpdateItem", {"Fn::GetAtt": ["StockTable", "Arn"]}),
     ),
     ("the_ledger_is_append_only", _without_deny),
+    ("the_audit_is_append_only", lambda t: _without_deny(t, "CheckoutApi")),
+    ("the_audit_is_append_only", lambda t: _without_deny(t, "ProfilesSweep")),
     ("streams_lose_nothing", lambda t: _stream(t).pop("DestinationConfig")),
     ("streams_lose_nothing", lambda t: _stream(t).update(MaximumRetryAttempts=-1)),
     ("streams_lose_nothing", lambda t: _stream(t).pop("FunctionResponseTypes")),

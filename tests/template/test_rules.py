@@ -91,15 +91,27 @@ def a_function_may_only_touch_what_it_is_told_about(template: Template) -> list[
 @rule
 def the_ledger_is_append_only(template: Template) -> list[str]:
     """Whoever may update the payments table is forbidden to update or delete ledger entries."""
+    return _may_rewrite(template, "PaymentsTable", "LEDGER#*")
+
+
+@rule
+def the_audit_is_append_only(template: Template) -> list[str]:
+    """Whoever may update a table with audit entries is forbidden to update or delete those."""
+    kept_in = ("CatalogTable", "OrdersTable", "PaymentsTable", "ProfilesTable")
+    return [f"{name} in {table}" for table in kept_in for name in _may_rewrite(template, table, "AUDIT#*")]
+
+
+def _may_rewrite(template: Template, table: str, keys: str) -> list[str]:
+    """Functions that may update or delete anything in the table, these keys included."""
     broken = []
     for name, properties in functions(template):
         changing = {"dynamodb:UpdateItem", "dynamodb:DeleteItem"}
-        here = [s for s in statements(properties) if "PaymentsTable" in str(s["Resource"])]
+        here = [s for s in statements(properties) if f"'{table}', 'Arn'" in str(s["Resource"])]
         allowed = {a for s in here if s["Effect"] == "Allow" for a in as_list(s["Action"])} & changing
         denied = {
             action
             for s in here
-            if s["Effect"] == "Deny" and "LEDGER#*" in str(s.get("Condition", ""))
+            if s["Effect"] == "Deny" and keys in str(s.get("Condition", ""))
             for action in as_list(s["Action"])
         }
         if allowed and not denied >= changing:

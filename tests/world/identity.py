@@ -16,7 +16,8 @@ SCOPES = {
     "device": "basket:serve stock:write payments:read payments:write payments:refund orders:read orders:write",
     "staff": (
         "catalog:write stock:write locations:write basket:serve orders:read orders:write "
-        "payments:read payments:write payments:refund payments:account profiles:read profiles:write"
+        "payments:read payments:write payments:refund payments:account "
+        "profiles:read profiles:write profiles:export profiles:erase"
     ),
 }
 """What a token of each kind may do unless the test says otherwise."""

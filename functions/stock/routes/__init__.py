@@ -20,8 +20,7 @@ def keeper(location_id: str | None) -> Principal:
     """The caller, if it may change stock there: staff anywhere, a device only where it stands."""
     caller = door.caller(app)
     caller.need("stock:write")
-    if caller.kind == "device" and (location_id is None or caller.location_id != location_id):
-        raise problems.Problem(403, "forbidden", "Not allowed", "A device acts for its own location only.")
+    caller.need_place(location_id)
     return caller
 
 

@@ -37,6 +37,6 @@ def get_count(count_id: IdPath) -> CountView:
     caller = door.caller(app)
     caller.need("stock:write")
     job = counts.read(count_id)
-    if job is None or (caller.kind == "device" and job["location_id"] != caller.location_id):
+    if job is None or not caller.acts_at(job["location_id"]):
         raise problems.not_found("count")
     return CountView.model_validate(job)

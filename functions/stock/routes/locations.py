@@ -14,7 +14,9 @@ from stock.views import LevelView, LocationBody, LocationList, LocationView, Saf
 @app.put("/locations/<location_id>", summary="Describe a location", tags=["stock"], operation_id="putLocation")
 def put_location(location_id: IdPath, body: LocationBody) -> LocationView:
     """Create or replace a store or warehouse. Another safety stock reaches its levels in the background."""
-    door.caller(app).need("locations:write")
+    caller = door.caller(app)
+    caller.need("locations:write")
+    caller.need_place(location_id)
     described = without_none(body.model_dump(mode="json"))
     for name in ("latitude", "longitude"):
         if name in described:

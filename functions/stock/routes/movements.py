@@ -48,7 +48,7 @@ def list_movements(
 ) -> MovementPage:
     """Every movement, newest first. A page may be short while `next_cursor` says that there is more."""
     caller = door.caller(app)
-    if caller.kind == "device":
+    if caller.bound:
         location = location or caller.location_id
     keeper(location)
     scope = f"movements {sku} {location or '*'}"

@@ -94,9 +94,12 @@ def handler(app: APIGatewayRestResolver, max_body: int = MAX_BODY) -> Handler:
         ctx = event.get("requestContext") or {}
         events.Cause.correlation_id = ctx.get("requestId") or ids.new()
         events.Cause.causation_id = ""
+        who = ctx.get("authorizer") or {}
         members = {
             "route": f"{event.get('httpMethod')} {event.get('resource')}",
-            "caller": (ctx.get("authorizer") or {}).get("kind"),
+            "caller": who.get("kind"),
+            # Staff and devices by name, for whoever asks later who did it; shoppers never.
+            "by": who.get("id") if who.get("kind") in ("staff", "device") else None,
             "correlation_id": events.Cause.correlation_id,
         }
         limit = max_body * 4 // 3 if event.get("isBase64Encoded") else max_body

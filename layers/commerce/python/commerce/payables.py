@@ -3,6 +3,7 @@
 Item `DUE#<order>` / `-` in the payments table: expected amount and currency, until when, and for whom.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from commerce import writes
@@ -13,10 +14,25 @@ def key(order_id: str) -> tuple[str, str]:
     return f"DUE#{order_id}", "-"
 
 
+def places(payable: Mapping[str, Any]) -> list[str]:
+    """The locations the order belongs to: where it is handed over and where it was sold."""
+    return sorted({place for place in (payable.get("location_id"), payable.get("sold_at")) if place})
+
+
 def opened(order: dict[str, Any]) -> writes.Write:
     """Fragment: payments may collect the order's total."""
     pk, sk = key(order["order_id"])
-    kept = ("order_id", "order_number", "currency", "customer_id", "owner", "location_id", "market", "channel")
+    kept = (
+        "order_id",
+        "order_number",
+        "currency",
+        "customer_id",
+        "owner",
+        "location_id",
+        "sold_at",
+        "market",
+        "channel",
+    )
     item = {"pk": pk, "sk": sk, "version": 1, "state": "open", "amount": order["total"], "until": order["pay_by"]}
     return writes.put("PAYMENTS", item | {name: order.get(name) for name in kept})
 

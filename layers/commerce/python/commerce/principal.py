@@ -7,6 +7,9 @@ from commerce import problems
 
 Kind = Literal["guest", "customer", "staff", "device"]
 
+OWN_LOCATION = "location:own"
+"""The scope that binds a member of staff to the location of the token, as every device is bound."""
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -35,6 +38,25 @@ class Principal:
         """Raises 403 without the scope."""
         if not self.has(scope):
             raise problems.forbidden(scope)
+
+    @property
+    def bound(self) -> bool:
+        """Whether this caller acts for its own location only: every device, and staff whose token says so."""
+        return self.kind == "device" or (self.kind == "staff" and OWN_LOCATION in self.scopes)
+
+    def acts_at(self, *places: str | None) -> bool:
+        """Whether this caller may act on what belongs to these places: a bound one, if one of them is its own."""
+        return not self.bound or (self.location_id is not None and self.location_id in places)
+
+    def need_place(self, *places: str | None) -> None:
+        """Raises 403 for a bound caller that stands elsewhere. What belongs to no place is not its own either."""
+        if not self.acts_at(*places):
+            raise problems.elsewhere()
+
+    def need_place_if_any(self, *places: str | None) -> None:
+        """As `need_place`, but what belongs to no place at all may be looked at and served everywhere."""
+        if any(places):
+            self.need_place(*places)
 
     def as_context(self) -> dict[str, str]:
         """The flat strings that API Gateway passes from the authorizer to a function."""

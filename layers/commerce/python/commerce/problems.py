@@ -28,6 +28,11 @@ def forbidden(scope: str) -> Problem:
     return Problem(403, "forbidden", "Not allowed", f"This needs the scope {scope}.")
 
 
+def elsewhere() -> Problem:
+    """403: the scope is there, but this belongs to another location than the caller's."""
+    return Problem(403, "forbidden", "Not allowed", "A device acts for its own location only.")
+
+
 def conflict(slug: str, detail: str, **extra: Any) -> Problem:
     """409: what was asked does not fit the present state."""
     return Problem(409, slug, slug.replace("-", " ").capitalize(), detail, **extra)

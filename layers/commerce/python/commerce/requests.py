@@ -5,10 +5,10 @@ what was answered, for a day.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from commerce import clock, problems, tokens, writes
+from commerce import audit, clock, problems, tokens, writes
 from commerce.principal import Principal
 
 KEPT_S = 24 * 3600
@@ -17,16 +17,24 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(frozen=True)
 class Request:
-    """One request that must act once: who, which route, which key, and a hash of everything it asks for."""
+    """One request that must act once: who, which route, which key, and a hash of everything it asks for.
+
+    `entry` goes into the audit when the request is carried out.
+    """
 
     principal: str
     route: str
     key: str
     body_hash: str
+    entry: audit.Entry | None = None
 
     @property
     def pk(self) -> str:
         return f"REQ#{self.principal}#{self.route}#{self.key}"
+
+    def audited(self, entry: audit.Entry | None) -> "Request":
+        """This request, with the entry that is to be kept of it."""
+        return replace(self, entry=entry)
 
     def same(self, marker: dict[str, Any]) -> dict[str, Any]:
         """The marker of an earlier run, if it was the same request. Raises 422 for another request under this key."""
@@ -57,7 +65,8 @@ def request(principal: Principal, route: str, key: str | None, asked: Any) -> Re
     return Request(principal.key, route, key, tokens.digest(asked))
 
 
-def done(table: str, request: Request, **answer: Any) -> writes.Write:
-    """The fragment that marks the request as carried out and keeps what it takes to answer it again."""
+def done(table: str, request: Request, **answer: Any) -> list[writes.Write]:
+    """The fragments that mark the request as carried out: what it takes to answer it again, and its audit entry."""
     marker = {"pk": request.pk, "sk": "-", "body_hash": request.body_hash, "ttl": clock.epoch_after(KEPT_S)} | answer
-    return writes.put(table, marker, refused=lambda old: AlreadyDone(old or {}))
+    marked = writes.put(table, marker, refused=lambda old: AlreadyDone(old or {}))
+    return [marked, *audit.kept(table, request.entry)]
