@@ -179,7 +179,8 @@ def _payments() -> None:
     ways = {
         card: {"provider": "stripe", "method": "online", "status": "open", "amount": 3990, "captured": 0,
                "provider_ref": "pi_sample1", "due_shard": "0", "due": until},
-        cash: {"provider": "cash", "method": "cash", "status": "captured", "amount": 2000, "captured": 2000},
+        cash: {"provider": "cash", "method": "cash", "status": "captured", "amount": 2000, "captured": 2000,
+               "location_id": "ams-kalverstraat"},
     }  # fmt: skip
     for payment, way in ways.items():
         known = {"payment_id": payment, "account": "default", "refunded": 0, "version": 2, "created_at": clock.iso()}
