@@ -61,6 +61,29 @@ def from_stripe(units: int, currency: str) -> tuple[int, str]:
     return (units // 10**shift if shift >= 0 else units * 10**-shift), code
 
 
+def back_to_stripe(amount: int, currency: str) -> int:
+    """What `from_stripe` read, as Stripe counts it: money goes back as it came, whatever its currency."""
+    if currency in STRIPE:
+        return to_stripe(amount, currency)
+    shift = STRIPE.get(currency, 2) - _ISO.get(currency, 2)
+    return int(amount * 10**shift if shift >= 0 else amount // 10**-shift)
+
+
+def back_to_mollie(amount: int, currency: str) -> dict[str, str]:
+    """What `from_mollie` read, as Mollie writes it."""
+    return {"currency": currency, "value": f"{Decimal(amount).scaleb(-MOLLIE.get(currency, 2)):f}"}
+
+
+def why_not_back(provider: str, amount: int, currency: str) -> str | None:
+    """Why a provider cannot give back this amount; None if it can."""
+    try:
+        if provider == "stripe":
+            back_to_stripe(amount, currency)
+    except NotPayable as no:
+        return str(no)
+    return None
+
+
 def to_mollie(amount: int, currency: str) -> dict[str, str]:
     """ISO minor units as Mollie's `{"currency": "EUR", "value": "10.00"}`. Raises NotPayable for other currencies."""
     if currency not in MOLLIE:

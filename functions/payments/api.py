@@ -8,10 +8,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import StringConstraints
 
 from commerce import audit, door, payables, problems, tokens
-from commerce.money import Money
 from commerce.principal import Principal
 from commerce.types import ID_PATTERN, MoneyBody, MoneyView
-from payments import books, capturing, naming, paying_out, refunding, starting, table, views
+from payments import amounts, books, capturing, naming, paying_out, refunding, starting, table, views
 
 app = door.rest()
 OrderId = Annotated[str, Path(pattern=ID_PATTERN)]
@@ -104,7 +103,7 @@ def capture_payment(payment_id: PaymentId, body: views.CapturePayment | None = N
     principal = door.caller(app)
     principal.need("payments:write")
     request = door.idempotent(app, principal, asked)
-    kept = _movable(principal, payment_id, asked.amount)
+    kept = _movable(principal, payment_id, _given(asked.amount)[1])
     request = request.audited(audit.entry(principal, "payment.captured", f"payment/{payment_id}"))
     made = capturing.capture(kept, _given(asked.amount)[0], request)
     currency = kept.payment["currency"]
@@ -134,7 +133,10 @@ def refund_payment(payment_id: PaymentId, asked: views.RefundPayment) -> Respons
     principal = door.caller(app)
     principal.need("payments:refund")
     request = door.idempotent(app, principal, asked)
-    kept = _movable(principal, payment_id, asked.amount)
+    currency = asked.amount.currency
+    kept = _movable(principal, payment_id, currency, foreign=True)
+    if no := amounts.why_not_back(kept.payment["provider"], asked.amount.amount, currency):
+        raise problems.invalid(["body", "amount", "amount"], no)
     wish = refunding.Wish(
         naming.of_request(request),
         payment_id,
@@ -143,11 +145,12 @@ def refund_payment(payment_id: PaymentId, asked: views.RefundPayment) -> Respons
         principal.key,
         request.body_hash,
         entry=audit.entry(principal, "payment.refunded", f"payment/{payment_id}"),
+        currency=currency,
     )
     try:
         made = refunding.refund(wish, kept)
     except refunding.TooMuch as too_much:
-        left = Money(too_much.refundable, kept.payment["currency"]).as_map()
+        left = {"amount": too_much.refundable, "currency": currency}
         detail = "That is more than can be given back."
         raise problems.conflict("refund-exceeds-captured", detail, refundable=left) from None
     except refunding.InParts:
@@ -188,13 +191,14 @@ def _given(amount: MoneyBody | None) -> tuple[int | None, str | None]:
     return (amount.amount, amount.currency) if amount else (None, None)
 
 
-def _movable(principal: Principal, payment_id: str, amount: MoneyBody | None) -> books.Kept:
-    """The payment, if the caller may move its money and the amount that was given is in its currency."""
+def _movable(principal: Principal, payment_id: str, currency: str | None, *, foreign: bool = False) -> books.Kept:
+    """The payment, if the caller may move its money and the amount given is in its currency, or in one it came in."""
     kept = books.read(payment_id)
     if kept is None:
         raise problems.not_found("payment")
     principal.need_place(kept.payment.get("location_id"))
-    if amount and amount.currency != kept.payment["currency"]:
+    taken = {kept.payment["currency"], *(kept.payment.get("foreign", {}) if foreign else ())}
+    if currency and currency not in taken:
         raise problems.invalid(["body", "amount", "currency"], f"This payment is in {kept.payment['currency']}.")
     return kept
 

@@ -90,7 +90,8 @@ def tell(payment: dict[str, Any]) -> dict[str, Any]:
     return payment
 
 
-_WRITTEN = ("status", "captured", "refunded", "refund_pending", "charged_back", "authorized", "provider_ref", "untold")
+_NUMBERS = ("captured", "refunded", "refund_pending", "charged_back", "authorized")
+_WRITTEN = ("status", *_NUMBERS, "provider_ref", "foreign", "untold")
 
 
 def _next_version(
@@ -98,7 +99,7 @@ def _next_version(
 ) -> writes.Write:
     """Fragment: the payment becomes `after`, if it is as it was read; at most one event goes with the version."""
     changed = {name: after[name] for name in _WRITTEN if after.get(name) != payment.get(name) and after.get(name)}
-    changed |= {name: 0 for name in _WRITTEN[1:6] if payment.get(name) and not after.get(name)}
+    changed |= {name: 0 for name in _NUMBERS if payment.get(name) and not after.get(name)}
     names = {"#v": "version", "#e": "event"} | {f"#{name}": name for name in changed}
     values: dict[str, Any] = {":next": after["version"], ":seen": payment["version"]}
     values |= {f":{name}": value for name, value in changed.items()}

@@ -133,6 +133,8 @@ class Balance:
     authorized: int = 0
     asked: int = 0
     """What captures that have not ended will take of what is held."""
+    foreign: Mapping[str, Mapping[str, int]] = field(default_factory=dict, hash=False)
+    """Money in other currencies, by currency: `captured`, `refunded`, `refund_pending`, `charged_back`."""
 
     @property
     def settling(self) -> bool:
@@ -149,32 +151,64 @@ class Balance:
         """What may still be given back: never more than came in and has not left in any way."""
         return max(0, self.captured - self.refunded - self.refund_pending - self.charged_back)
 
+    @property
+    def held(self) -> dict[str, int]:
+        """What of other currencies is here and is not on its way back."""
+        return {code: left for code, sums in self.foreign.items() if (left := _left(sums))}
+
+    @property
+    def foreign_under_way(self) -> bool:
+        """Whether money in another currency is here or on its way back: then it is looked at."""
+        return bool(self.held) or any(sums["refund_pending"] for sums in self.foreign.values())
+
     def as_map(self) -> dict[str, Any]:
         """The members a payment item keeps."""
         names = ("status", "captured", "refunded", "refund_pending", "charged_back", "authorized")
-        return {name: getattr(self, name) for name in names}
+        found = {name: getattr(self, name) for name in names}
+        return found | ({"foreign": {code: dict(sums) for code, sums in self.foreign.items()}} if self.foreign else {})
 
 
 def fold(facts: Collection[Fact], currency: str, before: str) -> Balance:
     """Add up facts. `before` is the status while no fact says otherwise (`created`, `open`, `unknown`, `failed`).
 
-    Money in another currency than the payment's counts for nothing here: it stays a fact, and somebody is told.
+    Money in another currency than the payment's pays nothing: it is counted apart, and goes back as it came.
     """
     own = [fact for fact in facts if fact.currency == currency]
     captures = [fact for fact in own if fact.kind == "capture"]
-    captured = sum(fact.contribution for fact in captures)
-    refunds = [fact for fact in own if fact.kind == "refund"]
-    refunded = sum(fact.amount for fact in refunds if fact.status == "succeeded")
-    pending = sum(fact.amount for fact in refunds if fact.status in UNDER_WAY)
-    back = sum(-fact.contribution for fact in own if fact.kind == "chargeback")
+    sums = _sums(own)
+    others = {fact.currency for fact in facts if fact.kind == "capture" and fact.contribution} - {currency}
+    foreign = {code: _sums([fact for fact in facts if fact.currency == code]) for code in sorted(others)}
     attempts = [fact for fact in facts if fact.kind == "attempt"]
     authorized = sum(_still_held(fact, captures) for fact in own if fact.status == "authorized")
     status = _attempted(attempts) or before
-    if captured:
-        status = "refunded" if refunded >= captured else "captured"
+    if sums["captured"]:
+        status = "refunded" if sums["refunded"] >= sums["captured"] else "captured"
+    elif foreign:
+        status = "foreign" if any(each["refunded"] < each["captured"] for each in foreign.values()) else "refunded"
     under_way = [fact for fact in captures if fact.status == "pending"]
     under_way += [fact for fact in own if fact.kind == "capture_request" and fact.unanswered]
-    return Balance(status, captured, refunded, pending, back, authorized, asked=sum(fact.amount for fact in under_way))
+    asked = sum(fact.amount for fact in under_way)
+    return Balance(status, authorized=authorized, asked=asked, foreign=foreign, **sums)
+
+
+def _sums(facts: list[Fact]) -> dict[str, int]:
+    """What came in and went out again, of facts in one currency."""
+    refunds = [fact for fact in facts if fact.kind == "refund"]
+    return {
+        "captured": sum(fact.contribution for fact in facts if fact.kind == "capture"),
+        "refunded": sum(fact.amount for fact in refunds if fact.status == "succeeded"),
+        "refund_pending": sum(fact.amount for fact in refunds if fact.status in UNDER_WAY),
+        "charged_back": sum(-fact.contribution for fact in facts if fact.kind == "chargeback"),
+    }
+
+
+def _left(sums: Mapping[str, int]) -> int:
+    return max(0, sums["captured"] - sums["refunded"] - sums["refund_pending"] - sums["charged_back"])
+
+
+def refundable(facts: Collection[Fact], currency: str) -> int:
+    """What may still be given back in one currency."""
+    return _left(_sums([fact for fact in facts if fact.currency == currency]))
 
 
 def _still_held(held: Fact, captures: list[Fact]) -> int:
@@ -190,11 +224,11 @@ def _attempted(attempts: list[Fact]) -> str | None:
     return next((s for s in ("authorized", "pending", "released", "expired", "canceled", "failed") if s in found), None)
 
 
-def refundable_of(facts: Iterable[Fact], of: str) -> int:
-    """What may still be given back of one provider payment."""
+def refundable_of(facts: Iterable[Fact], of: str, currency: str = "") -> int:
+    """What may still be given back of one provider payment (in one currency, if it came in several)."""
     total = 0
     for fact in facts:
-        if fact.of == of and fact.kind != "fee":
+        if fact.of == of and currency in ("", fact.currency) and fact.kind != "fee":
             total += fact.contribution
             total -= fact.amount if fact.kind == "refund" and fact.status in UNDER_WAY else 0
     return max(0, total)
@@ -288,7 +322,9 @@ def settled(payment: Mapping[str, Any], balance: Balance) -> bool:
     """Whether nothing more is awaited: then nobody has to look at this payment again until a provider reports."""
     if balance.refund_pending or balance.settling or balance.authorized:
         return False
-    if balance.captured or payment["provider"] == "cash":
+    if balance.foreign_under_way:
+        return False
+    if balance.captured or balance.foreign or payment["provider"] == "cash":
         return True
     if payment["method"] == "link" and payment["provider"] == "mollie":
         return balance.status == "canceled"  # a link outlives each attempt made through it

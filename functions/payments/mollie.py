@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from commerce import clock
 from payments import accounts, addresses, exchange, ledger, refusals
-from payments.amounts import from_mollie, to_mollie
+from payments.amounts import back_to_mollie, from_mollie, to_mollie
 from payments.ledger import Fact
 from payments.opening import Opened, Order
 
@@ -121,7 +121,7 @@ def capture(payment: Mapping[str, Any], asked: Fact) -> list[Fact]:
 def refund(payment: Mapping[str, Any], asked: Fact) -> list[Fact]:
     """Carry out a refund under its own id as the key."""
     body = {
-        "amount": to_mollie(asked.amount, asked.currency),
+        "amount": back_to_mollie(asked.amount, asked.currency),
         "description": f"Refund of order {payment['order_number']}",
         "metadata": {"refund_id": asked.object_id, "payment_id": payment["payment_id"]},
     }

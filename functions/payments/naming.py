@@ -23,6 +23,11 @@ def of_refund(order_id: str, payment_id: str, event_id: str) -> str:
     return str(uuid.uuid5(_SPACE, f"refund {order_id} {payment_id} {event_id}"))
 
 
+def of_foreign(payment_id: str, of: str, currency: str, amount: int, tries: int) -> str:
+    """The id of the refund of what a provider payment holds in another currency, after so many that failed."""
+    return str(uuid.uuid5(_SPACE, f"foreign {payment_id} {of} {currency} {amount} {tries}"))
+
+
 def same(request: Request, kept: dict[str, Any]) -> None:
     """Raises 422 if what was made under this Idempotency-Key was made for another request."""
     request.same({"body_hash": kept.get("body_hash")})

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from commerce import audit, clock, problems, writes
+from commerce import audit, clock, log, problems, writes
 from payments import books, exchange, ledger, providers
 from payments.ledger import Fact, decide
 
@@ -57,6 +57,13 @@ def newest(fact: Fact, said: Iterable[Fact]) -> Fact:
     return max([fact, *(each for each in said if each.key == fact.key)], key=lambda each: each.rank)
 
 
+def _alarm(payment: dict[str, Any], change: ledger.Change | None) -> None:
+    """Say so when a provider took another amount or currency than it was asked for: somebody has to look."""
+    for kind, data in change.events if change else []:
+        if kind == "payment.amount_mismatch":
+            log.alarm("another amount or currency than asked for", payment_id=payment["payment_id"], **data)
+
+
 def _known(kept: books.Kept, fact: Fact) -> bool:
     """An attempt that still is what it was. Asked for, Stripe gives no time of it, and now would always be news."""
     known = kept.fact(*fact.key)
@@ -73,6 +80,7 @@ def _apply(
         change = decide(kept.payment, kept.facts, reported)
         try:
             payment = books.record(kept, change, *audit.kept(books.PAYMENTS, entry)) if change else kept.payment
+            _alarm(payment, change)
             if payment.get("untold"):
                 payment = books.tell(payment)
             return payment

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from commerce import audit, clock, log, problems, writes
-from payments import books, exchange, ledger, providers, recording
+from payments import books, exchange, ledger, naming, providers, recording
 from payments.ledger import Fact
 
 _TRIES = 6
+_FOREIGN_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Wish:
     body_hash: str = ""
     at_most: bool = False
     entry: audit.Entry | None = None
+    currency: str = ""
+    """The payment's, unless it is money that came in another one."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,20 @@ def refund(wish: Wish, kept: books.Kept | None = None) -> Refunding | None:
     raise problems.busy()
 
 
+def give_back_foreign(kept: books.Kept) -> None:
+    """Money in another currency goes back as it came: each provider payment of it on its own, and once.
+
+    A refund that failed is asked for again under another name, a few times; then somebody has to look.
+    """
+    for code in ledger.fold(kept.facts, kept.payment["currency"], kept.payment["status"]).held:
+        for of in sorted({fact.of for fact in kept.facts if fact.kind == "capture" and fact.currency == code}):
+            left = ledger.refundable_of(kept.facts, of, code)
+            failed = sum(fact.of == of and (fact.kind, fact.status) == ("refund", "failed") for fact in kept.facts)
+            if left and failed < _FOREIGN_TRIES:
+                name = naming.of_foreign(kept.id, of, code, left, failed)
+                refund(Wish(name, kept.id, left, "another currency", "payments", currency=code))
+
+
 def carry_out(payment: dict[str, Any], fact: Fact) -> Refunding:
     """Have the provider make a refund that is kept already. Without an answer it stays as it is, and due."""
     try:
@@ -103,8 +120,8 @@ def not_before(kept: books.Kept, fact: Fact) -> float:
 
 def _request(wish: Wish, kept: books.Kept) -> Fact | None:
     """The fact of the request, on the provider payment that can bear it."""
-    currency = kept.payment["currency"]
-    left = ledger.fold(kept.facts, currency, kept.payment["status"]).refundable
+    currency = wish.currency or kept.payment["currency"]
+    left = ledger.refundable(kept.facts, currency)
     amount = min(wish.amount, left) if wish.at_most else wish.amount
     if wish.at_most and amount < wish.amount:
         log.outcome("refund shortened", payment_id=wish.payment_id, asked=wish.amount, left=left)
@@ -113,7 +130,7 @@ def _request(wish: Wish, kept: books.Kept) -> Fact | None:
     if amount > left:
         raise TooMuch(left)
     captures = [fact for fact in kept.facts if fact.kind == "capture" and fact.currency == currency]
-    of = next((fact.of for fact in captures if ledger.refundable_of(kept.facts, fact.of) >= amount), None)
+    of = next((fact.of for fact in captures if ledger.refundable_of(kept.facts, fact.of, currency) >= amount), None)
     if of is None:
         raise InParts
     status = "owed" if kept.payment["provider"] == "cash" else "requested"

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from commerce import clock
 from payments import accounts, exchange, ledger, refusals
-from payments.amounts import from_stripe, to_stripe
+from payments.amounts import back_to_stripe, from_stripe, to_stripe
 from payments.excerpts import STRIPE_VERSION
 from payments.ledger import Fact
 from payments.opening import Opened, Order
@@ -118,7 +118,7 @@ def refund(payment: Mapping[str, Any], asked: Fact) -> list[Fact]:
     """Carry out a refund under its own id as the key."""
     form = {
         "payment_intent": asked.of,
-        "amount": to_stripe(asked.amount, asked.currency),
+        "amount": back_to_stripe(asked.amount, asked.currency),
         "metadata": {"refund_id": asked.object_id, "payment_id": payment["payment_id"]},
     }
     made = _post(payment, "refund", "refunds", form, asked.object_id)

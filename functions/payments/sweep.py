@@ -91,7 +91,7 @@ def _look(kept: books.Kept) -> None:
         said = recording.fetched(kept)
         if said:
             recording.apply(kept.id, said)
-        kept = _close(_finish(_reread(kept.id)))
+        kept = _give_back(_close(_finish(_reread(kept.id))))
         payment = kept.payment
     books.look_again(payment, None if _settled(kept) else _next_look(kept))
 
@@ -149,6 +149,17 @@ def _close(kept: books.Kept) -> books.Kept:
     if payable and payable["state"] == "open" and not payment.get("superseded"):
         return kept
     closing.close(payment)
+    return _reread(kept.id)
+
+
+def _give_back(kept: books.Kept) -> books.Kept:
+    """Money in another currency is held as long as the order may still be paid, for somebody to decide about it."""
+    if not _balance(kept).held:
+        return kept
+    payable = table.payable_alone(kept.payment["order_id"])
+    if payable and payable["state"] == "open":
+        return kept
+    refunding.give_back_foreign(kept)
     return _reread(kept.id)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from commerce import clock
-from commerce.types import Body, Id, MoneyBody, MoneyView, Text, View
+from commerce.types import MAX_AMOUNT, Body, Id, MoneyBody, MoneyView, Text, View
 from payments import books, ledger
 
 ReturnUrl = Annotated[
@@ -21,7 +21,10 @@ def _moment(text: str) -> str:
 
 
 Moment = Annotated[str, StringConstraints(max_length=40), AfterValidator(_moment)]
-_STATUSES = "created, unknown, open, pending, authorized, captured, refunded, failed, expired, canceled or released"
+_STATUSES = (
+    "created, unknown, open, pending, authorized, captured, refunded, failed, expired, canceled, released or foreign "
+    "(money came, but in another currency)"
+)
 
 
 class StartPayment(Body):
@@ -42,10 +45,17 @@ class CapturePayment(Body):
     amount: MoneyBody | None = None
 
 
+class RefundMoney(Body):
+    """A positive amount in minor units, in a currency that was paid: it may be one that we do not sell in."""
+
+    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)]
+    currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
+
+
 class RefundPayment(Body):
     """How much goes back, and why."""
 
-    amount: MoneyBody
+    amount: RefundMoney
     reason: Text
 
 
@@ -69,6 +79,17 @@ class PaymentStarted(View):
     link: str | None = Field(None, description="A page that can be sent to somebody")
 
 
+class ForeignView(View):
+    """Money that came in another currency: it pays nothing and goes back as it came."""
+
+    amount: int = Field(description="What is still here, minor units")
+    currency: str
+    captured: MoneyView
+    refunded: MoneyView
+    refund_pending: MoneyView
+    charged_back: MoneyView
+
+
 class PaymentView(View):
     """A payment and its balance. Amounts follow from what the provider reported, not from what was asked for."""
 
@@ -83,6 +104,7 @@ class PaymentView(View):
     refund_pending: MoneyView
     authorized: MoneyView
     charged_back: MoneyView
+    foreign: list[ForeignView] = Field([], description="What came in other currencies, counted apart")
     created_at: str
 
 
@@ -173,7 +195,13 @@ def _members(payment: dict[str, Any]) -> dict[str, Any]:
     plain = ("payment_id", "order_id", "provider", "method", "status", "created_at")
     amounts = ("amount", "captured", "refunded", "refund_pending", "authorized", "charged_back")
     members: dict[str, Any] = {name: payment[name] for name in plain}
+    members["foreign"] = [_foreign(code, sums) for code, sums in sorted(payment.get("foreign", {}).items())]
     return members | {name: _money(payment.get(name, 0), payment["currency"]) for name in amounts}
+
+
+def _foreign(code: str, sums: dict[str, int]) -> ForeignView:
+    left = ledger.Balance("", foreign={code: sums}).held.get(code, 0)
+    return ForeignView(amount=left, currency=code, **{name: _money(amount, code) for name, amount in sums.items()})
 
 
 def _iso(at: int) -> str:

@@ -14,38 +14,41 @@ Books = Mapping[str, Any]
 
 def ledger_against_itself(patient: Patient) -> Iterator[Violation]:
     """I2, our half: a payment's balance is the sum of its ledger entries and the fold of its facts."""
-    booked: dict[str, Counter[str]] = defaultdict(Counter)
+    booked: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for entry in patient.ledger:
-        booked[entry["payment_id"]][entry["kind"].removesuffix("_reversed")] += entry["amount"]
+        sums = booked[entry["payment_id"], entry["currency"]]
+        sums[entry["kind"].removesuffix("_reversed")] += entry["amount"]
     for payment_id, payment in patient.payments.items():
-        own = {kind: booked[payment_id][kind] for kind in ("capture", "refund", "chargeback")}
-        says = {"capture": payment.get("captured", 0), "refund": -payment.get("refunded", 0)}
-        says["chargeback"] = -payment.get("charged_back", 0)
-        foreign = any(fact["currency"] != payment["currency"] for fact in patient.facts[payment_id])
-        if own != says and not foreign:
-            yield Violation("I2", f"payment {payment_id}", f"ledger says {own}, the payment {says}")
-        if own["capture"] + own["refund"] < 0:
-            yield Violation("I2", f"payment {payment_id}", f"more was refunded than captured: {own}")
-    for payment_id in booked.keys() - patient.payments.keys():
+        for currency, said in {payment["currency"]: payment, **payment.get("foreign", {})}.items():
+            sums = booked[payment_id, currency]
+            own = {kind: sums[kind] for kind in ("capture", "refund", "chargeback")}
+            says = {"capture": said.get("captured", 0), "refund": -said.get("refunded", 0)}
+            says["chargeback"] = -said.get("charged_back", 0)
+            if own != says:
+                yield Violation("I2", f"payment {payment_id}", f"ledger says {own} {currency}, the payment {says}")
+            if own["capture"] + own["refund"] < 0:
+                yield Violation("I2", f"payment {payment_id}", f"more was refunded than captured: {own} {currency}")
+    for payment_id in {payment_id for payment_id, _ in booked} - patient.payments.keys():
         yield Violation("I2", f"payment {payment_id}", "the ledger names a payment that does not exist")
 
 
 def ledger_against_books(patient: Patient, books: Mapping[str, Books]) -> Iterator[Violation]:
     """I2, the other half: what each provider took, gave back and lost is what our ledger says."""
-    ours: dict[str, Counter[str]] = defaultdict(Counter)
+    ours: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     taken: dict[str, set[str]] = defaultdict(set)
     moving: set[str] = set()
     for payment in patient.payments.values():
         if reference := _reference(patient, payment):
-            for name in ("captured", "refunded", "charged_back"):
-                ours[reference][name] += payment.get(name, 0)
-            if payment.get("captured"):
+            for currency, said in {payment["currency"]: payment, **payment.get("foreign", {})}.items():
+                for name in ("captured", "refunded", "charged_back"):
+                    ours[reference, currency.upper()][name] += said.get(name, 0)
+            if payment.get("captured") or payment.get("foreign"):
                 taken[payment["provider"]].add(reference)
             if patient.under_way(payment):
                 moving.add(reference)
     for provider, kept in books.items():
         for theirs in kept["payments"]:
-            ours_here = ours.get(theirs["id"], Counter())
+            ours_here = ours.get((theirs["id"], theirs["currency"].upper()), Counter())
             figures = {name: theirs[name] for name in ("captured", "refunded", "charged_back")}
             same = all(ours_here[name] == figure for name, figure in figures.items())
             if not same and theirs["id"] not in moving:

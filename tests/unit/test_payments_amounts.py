@@ -70,3 +70,21 @@ def test_a_report_in_an_unknown_currency_is_still_recorded() -> None:
 
 def test_every_currency_we_sell_in_is_in_the_tables() -> None:
     assert set(EXPONENTS) <= set(amounts.STRIPE)
+
+
+@pytest.mark.parametrize("currency", [*amounts.STRIPE, "IQD", "XYZ"])
+@pytest.mark.parametrize("units", [1000, 12000, 999000])
+def test_what_stripe_reported_goes_back_as_it_came(currency: str, units: int) -> None:
+    assert amounts.back_to_stripe(*amounts.from_stripe(units, currency.lower())) == units
+
+
+@pytest.mark.parametrize("currency", [*amounts.MOLLIE, "XYZ"])
+def test_what_mollie_reported_goes_back_as_it_came(currency: str) -> None:
+    given = {"currency": currency, "value": "1234" if amounts.MOLLIE.get(currency, 2) == 0 else "12.34"}
+    assert amounts.back_to_mollie(*amounts.from_mollie(given)) == given
+
+
+@pytest.mark.parametrize(("currency", "amount", "goes"), [("KWD", 5124, False), ("KWD", 5120, True), ("EUR", 1, True)])
+def test_what_a_provider_cannot_give_back_is_known_before_it_is_asked(currency: str, amount: int, goes: bool) -> None:
+    assert (amounts.why_not_back("stripe", amount, currency) is None) == goes
+    assert amounts.why_not_back("cash", amount, currency) is None

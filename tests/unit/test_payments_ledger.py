@@ -270,3 +270,18 @@ def test_a_fee_is_in_the_ledger_and_changes_no_balance() -> None:
     assert (books.payment["captured"], books.payment["charged_back"]) == (5000, 0)
     assert refundable_of(books.facts.values(), "pi") == 5000
     assert books.hear(ledger.fee("txn_2", "pi", 400, -1500, "EUR")).entries[-1] == ("fee_reversed", 1500)
+
+
+def test_money_in_another_currency_is_counted_apart() -> None:
+    books = Books().hear(ledger.capture("pi", "pi", "succeeded", 100, 5432, "USD"))
+    assert (books.payment["captured"], books.payment["status"]) == (0, "foreign")
+    balance = fold(list(books.facts.values()), "EUR", "open")
+    assert (balance.held, balance.refundable) == ({"USD": 5432}, 0)
+    assert not ledger.settled({"provider": "stripe", "method": "online"}, balance)
+    # Euros beside it count as ever, and each goes back on its own.
+    both = fold([*books.facts.values(), taken()], "EUR", "open")
+    assert (both.captured, both.status, both.held) == (5000, "captured", {"USD": 5432})
+    gone = [*books.facts.values(), ledger.refund("r", "pi", "succeeded", 200, 5432, "USD")]
+    balance = fold(gone, "EUR", "open")
+    assert (balance.status, balance.held) == ("refunded", {})
+    assert ledger.settled({"provider": "stripe", "method": "online"}, balance)

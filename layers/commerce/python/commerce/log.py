@@ -23,6 +23,11 @@ def warning(what: str, **members: Any) -> None:
     logger().warning(what, extra={key: value for key, value in members.items() if value is not None})
 
 
+def alarm(what: str, **members: Any) -> None:
+    """Say that somebody has to look: nothing failed here, but something is wrong."""
+    logger().error(what, extra={key: value for key, value in members.items() if value is not None})
+
+
 def failure(what: str, error: BaseException, **members: Any) -> None:
     """Say that it failed: the kind of error and where, not its text, which may quote what somebody sent."""
     step = error.__traceback__
