@@ -20,7 +20,7 @@ from typing import Any
 from infra import sam
 from infra import template as templates
 from infra.deploy import Deployed
-from infra.local import laptop
+from infra.local import kept, laptop
 from infra.local.down import take_down
 from infra.local.laptop import CLOUD_PYTHON, LOGS, STATE, TEMPORARY, Ports, Run
 from infra.local.processes import Process, port_is_free, start, wait_until
@@ -78,12 +78,17 @@ def run(args: argparse.Namespace) -> int:
             print("  A platform was left half-started here; cleaning it up.")
             take_down(earlier, steps)
         _check(ports)
-        starting = Run(ports, args.keep, _since(ports) if args.keep else laptop.now())
+        data = kept.begin(ports.ministack) if args.keep else None
+        if data and data.lost:
+            print(f"  {data.lost}")
+        starting = Run(ports, args.keep, data.since if data else laptop.now())
         try:
             described = _start(starting, steps, seed=not args.no_seed)
         except BaseException:
             take_down(starting, Steps(quiet=True))
             raise
+        if data:
+            kept.running(data)
         starting.ready = True
         starting.save()
     _summary(described, steps.elapsed, starting)
@@ -114,20 +119,6 @@ def _check(ports: Ports) -> None:
         used[port] = what
         if not port_is_free(port):
             raise Sorry(f"port {port}, wanted for {what}, is taken; choose another: make up {option}={port + 10}")
-
-
-def _since(ports: Ports) -> str:
-    """When the kept data began; `Sorry` when it was made on another port, which is part of the name of every queue."""
-    remembered = STATE / "kept.json"
-    if not remembered.exists():
-        laptop.write(remembered, {"since": laptop.now(), "ministack": ports.ministack})
-    kept = json.loads(remembered.read_text())
-    if kept["ministack"] != ports.ministack:
-        raise Sorry(
-            f"the kept data lives on port {kept['ministack']}: make up KEEP=1 MINISTACK_PORT={kept['ministack']}, "
-            f"or forget it: make down ARGS=--forget"
-        )
-    return str(kept["since"])
 
 
 # ------------------------------------------------------------------------------------------------------------ the steps
@@ -216,7 +207,7 @@ def _start_cloud(run: Run) -> Process:
         "PYTHONUNBUFFERED": "1",
     }
     if run.keep:
-        variables |= {"PERSIST_STATE": "1", "STATE_DIR": str(STATE / "cloud")}
+        variables |= {"PERSIST_STATE": "1", "STATE_DIR": str(kept.CLOUD)}
     return _launch(run, "cloud", [str(CLOUD_PYTHON), "-P", str(sam.ROOT / "infra/local/cloud.py")], **variables)
 
 
@@ -226,7 +217,7 @@ def _start_providers(run: Run) -> Process:
     for name in ("stripe", "mollie", "issuer"):
         command += [f"--{name}-port", str(getattr(ports, name))]
     command += ["--stripe-webhook", f"{ports.url('api')}/webhooks/stripe/default"]
-    return _launch(run, "providers", command + ["--keep"] * run.keep)
+    return _launch(run, "providers", command + ["--keep", str(kept.PROVIDERS)] * run.keep)
 
 
 def _start_front(run: Run, deployed: Deployed) -> None:

@@ -278,7 +278,8 @@ class Running:
 
 def test_the_server_delivers_retries_and_keeps_its_books(tmp_path: Path, shop: tuple[str, Queue]) -> None:
     hook, seen = shop
-    keep = ("--state", str(tmp_path), "--keep", "--stripe-key", "sk_test_9", "--retry-scale", "0.001")
+    keep = ("--state", str(tmp_path), "--keep", str(tmp_path / "books.json"))
+    keep += ("--stripe-key", "sk_test_9", "--retry-scale", "0.001")
     # GIVEN a server that tells a shop
     first = Running(*keep, "--stripe-webhook", f"{hook}/w", "--stripe-webhook-secret", "whsec_9")
     try:

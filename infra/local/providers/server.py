@@ -73,7 +73,12 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
         help="deliver each webhook up to S seconds late, unordered",
     )
     add("--refund-delay", type=float, default=2.0, metavar="S", help="seconds for each step of a refund or capture")
-    add("--keep", action="store_true", help="load STATE/providers.json and save to it, every few seconds and on exit")
+    add(
+        "--keep",
+        type=Path,
+        metavar="FILE",
+        help="load the books from FILE and save them, every few seconds and on exit",
+    )
     return parser.parse_args(arguments)
 
 
@@ -119,9 +124,8 @@ class Server:
         )
         self.mollie = Mollie(self.secrets["mollie_key"], time.time, random_ids(), public_url=self.urls["mollie"])
         self.issuer = Issuer(given.issuer_url or self.urls["issuer"], given.audience, given.state, time.time)
-        self.file = given.state / "providers.json"
-        if given.keep and self.file.exists():
-            saved = json.loads(self.file.read_text())
+        if given.keep and given.keep.exists():
+            saved = json.loads(given.keep.read_text())
             self.stripe.load(saved["stripe"])
             self.mollie.load(saved["mollie"])
         if given.stripe_webhook:
@@ -225,7 +229,7 @@ class Server:
 
     def _save(self) -> None:
         self.changed = False
-        _write(self.file, {"stripe": self.stripe.dump(), "mollie": self.mollie.dump()})
+        _write(self.given.keep, {"stripe": self.stripe.dump(), "mollie": self.mollie.dump()})
 
 
 def main() -> int:
