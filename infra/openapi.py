@@ -33,7 +33,9 @@ _INFO = {
         "`application/problem+json` document with a stable `type`. A foreign id is 404, a missing scope 403, no or a "
         "bad token 401. Where `Idempotency-Key` is required, the same key and body give the first answer again, with "
         "`Idempotent-Replayed: true`. Lists page with `limit` and `cursor`; a cursor is opaque and belongs to its "
-        "list. Unknown members are refused. Bodies have at most 64 KB, imports 1 MB."
+        "list. A body is one JSON object, sent as `application/json`. What an operation does not declare is refused "
+        "in the body and in the query (422); so is a member that is said twice. Bodies have at most 64 KB, imports "
+        "1 MB. `Cache-Control` says for how long anybody may keep an answer: never, but for public reads."
     ),
     "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
 }

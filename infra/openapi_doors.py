@@ -116,5 +116,6 @@ OPERATIONS: dict[str, dict[str, dict[str, Any]]] = {
 
 RAISES: dict[str, tuple[str, ...]] = {
     "payments.webhook": ("bad-signature", "busy", "malformed-webhook", "wrong-mode"),
+    "reference.api": ("unsupported-media-type", "validation"),
 }
 """By handler: the problems these doors answer, besides those of every route."""

@@ -21,13 +21,14 @@ _REF = "#/components/schemas/"
 
 @dataclass(frozen=True)
 class Kind:
-    """What kind of route it is. `resolver`: served by `commerce.door`; `key`: takes an Idempotency-Key."""
+    """What kind of route it is."""
 
     path: str
     public: bool
     resolver: bool
+    """Served by `commerce.door`."""
     key: str = ""
-    """`required`, `optional` or empty."""
+    """Whether an Idempotency-Key is `required`, `optional`, or nothing (empty)."""
 
 
 def slugs(named: Iterable[str], kind: Kind) -> set[str]:
@@ -67,9 +68,10 @@ def _response(status: int, some: list[str]) -> dict[str, Any]:
     return {
         "description": "\n".join(f"`{slug}`: {PROBLEMS[slug].__doc__}" for slug in some),
         "content": {MEDIA_TYPE: {"schema": _one_of(some)}},
-    } | ({"headers": {"Retry-After": _RETRY_AFTER}} if status == HTTPStatus.SERVICE_UNAVAILABLE else {})
+    } | ({"headers": {"Retry-After": _RETRY_AFTER}} if status in _LATER else {})
 
 
+_LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _RETRY_AFTER = {"description": "seconds until it is worth to ask again", "schema": {"type": "integer", "minimum": 0}}
 
 

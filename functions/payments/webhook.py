@@ -119,5 +119,7 @@ def _unverified() -> problems.Problem:
 
 
 def _answer(status: int, body: dict[str, Any], content_type: str) -> dict[str, Any]:
-    headers = {"Content-Type": content_type} | ({"Retry-After": "5"} if status == 503 else {})
+    headers = {"Content-Type": content_type, "Cache-Control": "no-store"} | (
+        {"Retry-After": "5"} if status == 503 else {}
+    )
     return {"statusCode": status, "headers": headers, "body": json.dumps(body), "isBase64Encoded": False}

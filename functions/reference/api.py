@@ -2,32 +2,37 @@
 
 import base64
 import hashlib
-import os
 import re
 from pathlib import Path
 from typing import Any
 
-from commerce import log
+from commerce import answers, log, problems, received
 
 _HERE = Path(__file__).parent
 _TYPES = {"openapi.json": "application/json", "docs.html": "text/html; charset=utf-8"}
+_MAX_BODY = 1024
 _FILES = {"/openapi.json": "openapi.json", "/docs": "docs.html"}
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer the file behind the route."""
+    answer = answers.finished(event, _answer(event))
+    log.outcome("request", route=f"GET {event['resource']}", status=answer["statusCode"])
+    return answer
+
+
+def _answer(event: dict[str, Any]) -> dict[str, Any]:
+    if refusal := received.refused(event, _MAX_BODY):
+        return answers.of_problem(refusal)
+    event = received.tidied(event)
+    if undeclared := received.undeclared_query(event, ()) + received.undeclared_body(event):
+        return answers.of_problem(problems.Problem(422, "validation", "The request is not valid", errors=undeclared))
     name = _FILES[event["resource"]]
     text = (_HERE / name).read_text(encoding="utf-8")
-    headers = {
-        "Content-Type": _TYPES[name],
-        "Cache-Control": "public, max-age=300",
-        "X-Content-Type-Options": "nosniff",
-        "Access-Control-Allow-Origin": os.environ.get("CORS_ORIGIN", "*"),
-    }
+    headers = {"Content-Type": [_TYPES[name]], "X-Content-Type-Options": ["nosniff"]}
     if name == "docs.html":
-        headers |= {"Content-Security-Policy": _policy(text), "Referrer-Policy": "no-referrer"}
-    log.outcome("request", route=f"GET {event['resource']}", status=200)
-    return {"statusCode": 200, "headers": headers, "body": text, "isBase64Encoded": False}
+        headers |= {"Content-Security-Policy": [_policy(text)], "Referrer-Policy": ["no-referrer"]}
+    return {"statusCode": 200, "multiValueHeaders": headers, "body": text, "isBase64Encoded": False}
 
 
 def _policy(page: str) -> str:

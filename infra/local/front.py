@@ -176,10 +176,12 @@ class Front:
         assert self._session
         body = await request.read()
         headers = CIMultiDict(
-            (name, value) for name, value in request.headers.items() if name.lower() not in _dropped(request.headers)
+            (name, _whole(value))
+            for name, value in request.headers.items()
+            if name.lower() not in _dropped(request.headers)
         )
         forwarded = [*request.headers.getall("X-Forwarded-For", []), request.remote or "127.0.0.1"]
-        headers["X-Forwarded-For"] = ", ".join(forwarded)
+        headers["X-Forwarded-For"] = _whole(", ".join(forwarded))
         headers["X-Forwarded-Proto"] = request.scheme
         headers["X-Forwarded-Port"] = str(request.url.port)
         self.waiting += 1
@@ -207,6 +209,15 @@ def _dropped(headers: Mapping[str, str]) -> set[str]:
     """Names that belong to one connection and must not travel on."""
     named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
     return _HOP_BY_HOP | named | {"host", "content-length"}
+
+
+def _whole(value: str) -> str:
+    """A header value without loss: each byte that is not ASCII goes on as the character of its number.
+
+    aiohttp reads bytes that are not UTF-8 as half surrogate pairs and leaves them out when it writes; two
+    Idempotency-Keys that differ in one of them would become one.
+    """
+    return value if value.isascii() else value.encode(errors="surrogateescape").decode("latin-1")
 
 
 def _gateways_own(content_type: str, payload: bytes) -> str | None:

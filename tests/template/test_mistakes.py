@@ -32,6 +32,11 @@ def _managed_policy(template: Template) -> None:
     _function(template, "BasketApi")["Policies"].append({"DynamoDBCrudPolicy": {"TableName": "x"}})
 
 
+def _said(template: Template) -> dict[str, Any]:
+    found: dict[str, Any] = template["Resources"]["Api"]["Properties"]["GatewayResponses"]
+    return found
+
+
 def _stream(template: Template) -> dict[str, Any]:
     found: dict[str, Any] = _function(template, "RelayOnStream")["Events"]["Orders"]["Properties"]
     return found
@@ -71,6 +76,12 @@ MISTAKES: list[tuple[str, Callable[[Template], Any]]] = [
     (
         "only_public_routes_are_open",
         lambda t: _function(t, "CheckoutApi")["Events"]["GetOrder"]["Properties"].update(Auth={"Authorizer": "NONE"}),
+    ),
+    ("the_gateways_own_answers_are_problems_nobody_keeps", lambda t: _said(t).pop("DEFAULT_5XX")),
+    ("the_gateways_own_answers_are_problems_nobody_keeps", lambda t: _said(t)["UNAUTHORIZED"].update(StatusCode=403)),
+    (
+        "the_gateways_own_answers_are_problems_nobody_keeps",
+        lambda t: _said(t)["THROTTLED"]["ResponseParameters"]["Headers"].pop("Cache-Control"),
     ),
     ("handlers_are_doors_of_rooms", lambda t: _function(t, "StockApi").update(Handler="stock.gone.handler")),
 ]

@@ -6,11 +6,13 @@ seeded mistake (`test_mistakes.py`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from commerce import answers, problem_types
 from infra import sam
 
 Template = dict[str, Any]
@@ -228,6 +230,27 @@ def only_public_routes_are_open(template: Template) -> list[str]:
         if source.get("Auth", {}).get("Authorizer") == "NONE"
     }
     return [f"open: {route}" for route in open_routes - public] + [f"closed: {route}" for route in public - open_routes]
+
+
+@rule
+def the_gateways_own_answers_are_problems_nobody_keeps(template: Template) -> list[str]:
+    """What the gateway says by itself is of the contract too: a problem document with a slug, for no cache."""
+    said = sam.of_type(template, "AWS::Serverless::Api")["Api"]["GatewayResponses"]
+    broken = [f"{kind}: API Gateway's own words" for kind in ("DEFAULT_4XX", "DEFAULT_5XX") if kind not in said]
+    for kind, answer in said.items():
+        headers = answer["ResponseParameters"]["Headers"]
+        if headers.get("Content-Type") != f"'{answers.PROBLEM}'" or set(answer["ResponseTemplates"]) != {
+            "application/json"
+        }:
+            broken.append(f"{kind}: no problem document")
+        if headers.get("Cache-Control") != f"'{answers.NO_STORE}'":
+            broken.append(f"{kind}: may be kept")
+        problem = json.loads(answer["ResponseTemplates"]["application/json"])
+        slug = problem["type"].removeprefix("/problems/")
+        status = answer.get("StatusCode")
+        if problem.get("status") != status or (status and problem_types.STATUS.get(slug) != status):
+            broken.append(f"{kind}: {slug} is not declared with status {status}")
+    return broken
 
 
 @rule

@@ -1,32 +1,30 @@
 """The HTTPS door: a Powertools resolver with the house's conventions.
 
 Validation errors, business refusals and contention become problem+json; anything unforeseen is logged and raised, so
-that Lambda counts it and API Gateway answers 502. Each invocation logs one line.
+that Lambda counts it and API Gateway answers 502. Members that a route does not declare are refused, in the body and in
+the query. Each invocation logs one line.
 """
 
-import base64
 import json
-import os
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.event_handler.openapi.compat import field_annotation_is_sequence
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 from pydantic import BaseModel
 
-from commerce import clock, events, ids, log, problems
+from commerce import answers, clock, events, ids, log, problems, received
 from commerce.principal import Principal
 from commerce.requests import Request, request
 
 MAX_BODY = 64 * 1024
 MAX_IMPORT = 1024 * 1024
-_MAX_DEPTH = 16
-_PROBLEM = "application/problem+json"
-_EXPOSED = "Idempotent-Replayed,Retry-After"
 _THROTTLED = {"ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded",
               "TransactionInProgressException", "InternalServerError", "ServiceUnavailable"}  # fmt: skip
 
@@ -55,7 +53,12 @@ def raises(*slugs: str) -> Callable[[Route], Route]:
 
 def rest() -> APIGatewayRestResolver:
     """A resolver that validates by type and answers problem+json."""
-    app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=_read_json)
+    app = APIGatewayRestResolver(
+        enable_validation=True,
+        json_body_deserializer=received.read_json,
+        response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
+    app.use(middlewares=[_only_what_is_declared])
 
     @app.exception_handler(problems.Problem)
     def _refused(problem: problems.Problem) -> Response[Any]:
@@ -63,13 +66,12 @@ def rest() -> APIGatewayRestResolver:
 
     @app.exception_handler(RequestValidationError)
     def _not_valid(error: RequestValidationError) -> Response[Any]:
-        # Only where and why, never the value: it may be a secret somebody put in the wrong place.
-        found = [{"loc": list(e["loc"]), "msg": str(e.get("msg", "")), "type": e["type"]} for e in error.errors()]
+        found = _undeclared(app) or _where_and_why(app, error)
         return _write(problems.Problem(422, "validation", "The request is not valid", errors=found[:50]))
 
-    @app.exception_handler(RequestUnsupportedContentType)
-    def _not_json(error: RequestUnsupportedContentType) -> Response[Any]:
-        return _write(problems.Problem(415, "unsupported-media-type", "Send application/json"))
+    @app.exception_handler(ResponseValidationError)
+    def _our_fault(error: ResponseValidationError) -> Response[Any]:
+        raise error
 
     @app.not_found
     def _no_such_route(error: NotFoundError) -> Response[Any]:
@@ -102,18 +104,16 @@ def handler(app: APIGatewayRestResolver, max_body: int = MAX_BODY) -> Handler:
             "by": who.get("id") if who.get("kind") in ("staff", "device") else None,
             "correlation_id": events.Cause.correlation_id,
         }
-        limit = max_body * 4 // 3 if event.get("isBase64Encoded") else max_body
-        if len((event.get("body") or "").encode(errors="replace")) > limit:
-            too_large = problems.Problem(413, "body-too-large", "Too large", f"A body has at most {max_body} bytes.")
-            answer = _plain(too_large)
+        if refusal := received.refused(event, max_body):
+            answer = answers.of_problem(refusal, events.Cause.correlation_id)
         else:
             try:
-                answer = app.resolve(_with_text_body(event), context)
+                answer = app.resolve(received.tidied(event), context)
             except Exception as error:
                 log.failure("request failed", error, **members)
                 raise
         log.outcome("request", status=answer["statusCode"], ms=round((clock.source() - started) * 1000), **members)
-        return _for_browsers(answer)
+        return answers.finished(event, answer)
 
     return handle
 
@@ -124,12 +124,14 @@ def caller(app: APIGatewayRestResolver) -> Principal:
 
 
 def idempotent(app: APIGatewayRestResolver, principal: Principal, asked: BaseModel | None) -> Request:
-    """The identity of this request, from its Idempotency-Key. 400 without one."""
-    event = app.current_event
+    """The identity of this request, from its Idempotency-Key. 400 without one, or with two."""
+    event = app.current_event.raw_event
     parameters = event.get("pathParameters") or {}
+    query = event.get("multiValueQueryStringParameters") or event.get("queryStringParameters") or {}
     body = asked.model_dump(mode="json", exclude_unset=True) if asked is not None else None
     route = f"{event.get('httpMethod')} {event.get('resource')}"
-    return request(principal, route, event.headers.get("Idempotency-Key"), [parameters, body])
+    keys = received.header(event, "idempotency-key")
+    return request(principal, route, ", ".join(keys) if keys else None, [parameters, body, query])
 
 
 def answer(view: BaseModel | dict[str, Any], status: int = 200, *, replayed: bool = False) -> Response[Any]:
@@ -145,64 +147,41 @@ def header(app: APIGatewayRestResolver, name: str) -> str | None:
     return headers.get(name)
 
 
+def _only_what_is_declared(app: Any, next_middleware: NextMiddleware) -> Response[Any]:
+    if _undeclared(app):
+        raise RequestValidationError([])
+    return next_middleware(app)
+
+
+def _undeclared(app: Any) -> list[received.Error]:
+    """What the request says and its route does not know, or says twice though it is one thing."""
+    route = app.context["_route"]
+    if route.operation_id is None:  # there is no such route
+        return []
+    event = app.current_event.raw_event
+    query = {field.alias: field_annotation_is_sequence(field.type_) for field in route.dependant.query_params}
+    found = received.undeclared_query(event, query) + received.repeated_query(event, query)
+    return found if route.dependant.body_params else found + received.undeclared_body(event)
+
+
+def _where_and_why(app: Any, error: RequestValidationError) -> list[received.Error]:
+    """Only where and why, never the value: it may be a secret somebody put in the wrong place."""
+    event = app.current_event
+    try:
+        body = event.json_body
+    except json.JSONDecodeError as no_json:
+        return [received.no_json(no_json)]
+    return [
+        {
+            "loc": received.place(e["loc"], body, e["type"], e.get("input")),
+            "msg": str(e.get("msg", "")),
+            "type": e["type"],
+        }
+        for e in error.errors()
+    ]
+
+
 def _write(problem: problems.Problem) -> Response[Any]:
-    plain = _plain(problem)
+    plain = answers.of_problem(problem, events.Cause.correlation_id or None)
     headers = {name: values[0] for name, values in plain["multiValueHeaders"].items() if name != "Content-Type"}
-    return Response(status_code=problem.status, content_type=_PROBLEM, body=plain["body"], headers=headers)
-
-
-def _plain(problem: problems.Problem) -> dict[str, Any]:
-    headers = {"Content-Type": [_PROBLEM]}
-    if problem.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        headers["Retry-After"] = ["1"]
-    body = json.dumps(problem.as_map(instance=events.Cause.correlation_id or None), ensure_ascii=False)
-    return {"statusCode": problem.status, "multiValueHeaders": headers, "body": body, "isBase64Encoded": False}
-
-
-def _for_browsers(answer: dict[str, Any]) -> dict[str, Any]:
-    """API Gateway answers preflights itself, but what passes through it must say itself who may read it."""
-    origin = os.environ.get("CORS_ORIGIN")
-    if origin:
-        allowed = {"Access-Control-Allow-Origin": [origin], "Access-Control-Expose-Headers": [_EXPOSED]}
-        answer["multiValueHeaders"] = (answer.get("multiValueHeaders") or {}) | allowed
-    return answer
-
-
-def _with_text_body(event: dict[str, Any]) -> dict[str, Any]:
-    """Bodies arrive base64-encoded when the gateway took them for binary; JSON is text."""
-    if not event.get("isBase64Encoded") or not event.get("body"):
-        return event
-    try:
-        return event | {"body": base64.b64decode(event["body"]).decode(), "isBase64Encoded": False}
-    except ValueError:
-        return event | {"body": "\x00", "isBase64Encoded": False}
-
-
-def _read_json(text: str | None) -> Any:
-    """Strict JSON: no NaN, no absurd numbers or nesting; whatever is wrong is one kind of error."""
-    try:
-        value = json.loads(text or "", parse_constant=_no_constant)
-    except json.JSONDecodeError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise json.JSONDecodeError(type(error).__name__, "", 0) from None
-    if _depth(value) > _MAX_DEPTH:
-        raise json.JSONDecodeError("nested too deeply", "", 0)
-    return value
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
-def _depth(value: Any) -> int:
-    level, deep = [value], 0
-    while level and deep <= _MAX_DEPTH + 1:
-        level = [
-            member
-            for outer in level
-            if isinstance(outer, dict | list)
-            for member in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        deep += 1
-    return deep
+    return Response(status_code=problem.status, content_type=answers.PROBLEM, body=plain["body"], headers=headers)
