@@ -68,7 +68,8 @@ def table(raw: bytes) -> Table:
     header = headers[separator]
     columns = _named(header)
     between = SEPARATORS.get(separator, repr(separator))
-    found = f"found the columns {', '.join(repr(name[:40]) for name in header[:20])}, separated by {between}"
+    names = ", ".join(repr(name[:40]) for name in header[:20] or [lines[first]])
+    found = f"found the columns {names}, separated by {between}"
     if missing := [name for name in NEEDED if name not in columns]:
         raise NotATransactionFile(
             f"this is not a transaction file: {found}; {', '.join(missing)} missing. Expected are InvoiceNo (or"
@@ -109,8 +110,8 @@ def _lines(raw: bytes) -> tuple[list[str], str]:
     ):
         if raw.startswith(mark):
             raise NotATransactionFile(f"this is {what}, not text: save or unpack it as CSV")
-    if b"\0" in raw[:4000]:
-        raise NotATransactionFile("the file has zero bytes: UTF-16 without a byte order mark? Save it as UTF-8")
+    if raw[:4000].count(b"\0") * 4 > len(raw[:4000]):
+        raise NotATransactionFile("every other byte is zero, as in UTF-16 without a byte order mark: save it as UTF-8")
     raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
         return _split(raw.decode("utf-8")), "UTF-8"

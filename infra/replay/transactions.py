@@ -19,6 +19,7 @@ from infra.replay.rows import Record
 
 MAX_QUANTITY = 99_999
 MAX_LINES = 2_000
+MAX_PENCE = 10**12
 
 # Codes of the source that are bookings, not goods.
 NOT_GOODS = {
@@ -124,12 +125,13 @@ def _day(usable: list[Row], left_out: list[LeftOut], filed: Filed) -> Day:
     for row in usable:
         sku = points[row.code, row.price]
         sale = sales.setdefault(row.invoice, Sale(row.invoice, row.customer))
-        reason = None
+        reason, amount = None, row.price * row.quantity
         if sku not in sale.quantities and len(sale.quantities) >= MAX_LINES:
             reason = f"invoice has over {MAX_LINES} different articles"
         elif sale.quantities.get(sku, 0) + row.quantity > MAX_QUANTITY:
             reason = f"quantity over {MAX_QUANTITY}"
-        amount = row.price * row.quantity
+        elif sale.total + amount > MAX_PENCE:
+            reason = "invoice comes to more than one payment can"
         if reason:
             left_out.append(LeftOut(row.number, reason, f"{row.invoice} {row.code}", amount, row.invoice))
             continue

@@ -134,7 +134,7 @@ def test_utf_16_of_either_order_is_read() -> None:
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        ("\n".join([HEADER, row()]).encode("utf-16-le"), "UTF-16 without a byte order mark"),
+        ("\n".join([HEADER, row()]).encode("utf-16-le"), "as in UTF-16 without a byte order mark"),
         (b"\xff\xfe" + b"\x00\xd8\x00", "says it is UTF-16 and is not"),
         (b"PK\x03\x04....", "a workbook"),
         (b"\x1f\x8b....", "compressed"),
@@ -144,6 +144,7 @@ def test_utf_16_of_either_order_is_read() -> None:
         (b"a,b\n1,2\n", "found the columns 'a', 'b', separated by commas; InvoiceNo, StockCode"),
         (b"Invoice;Price\n1;2\n", "found the columns 'Invoice', 'Price', separated by semicolons; StockCode, Quantity"),
         (f"{HEADER},Invoice\n".encode(), "a column is there twice"),
+        (b'"Invoice\nNo",StockCode\n', "found the columns '\"Invoice'"),
         (b"<html><body>", "found the columns '<html><body>'"),
     ],
 )
@@ -263,6 +264,16 @@ def test_large_quantities_are_taken_or_named() -> None:
     one = day_of(row("1", quantity="60000"), row("1", quantity="60000"), row("2", quantity="100000"))
     assert left(one) == [(3, "quantity over 99999"), (4, "quantity over 99999")]
     assert one.sold == {"85123A": 60_000}
+
+
+def test_what_no_payment_could_settle_is_named() -> None:
+    day = day_of(row("1", price="999999999.99", quantity="99999"), row("1", price="1"), row("2", price="999999999.99"))
+    assert left(day) == [(2, "invoice comes to more than one payment can")]
+    assert [sale.total for sale in day.sales] == [100, 99_999_999_999]
+
+
+def test_a_zero_byte_in_a_name_is_no_other_code() -> None:
+    assert day_of(*(row(str(n), name="A\0B") for n in range(1, 9))).names == {"85123A": "AB"}
 
 
 def test_stock_comes_in_as_many_deliveries_as_it_takes() -> None:
