@@ -7,6 +7,7 @@ import functools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -100,6 +101,57 @@ def reported(account: str, reference: str) -> dict[str, Any] | None:
         raise
     except exchange.Missing:
         return None
+
+
+def payment_of_address(account: str, made: Mapping[str, Any]) -> str | None:
+    """Our payment that something of Mollie reports to, by the address we gave it (a link and its payments share it)."""
+    return addresses.payment_of(account, str(made.get("webhookUrl") or "").rpartition("/")[2])
+
+
+def payment_of_link(account: str, reference: str) -> str | None:
+    """Our payment that a payment link was made for."""
+    try:
+        return payment_of_address(account, _get({"account": account}, f"payment-links/{reference}"))
+    except exchange.OtherMode:
+        raise
+    except exchange.Missing:
+        return None
+
+
+def payment_behind(account: str, reference: str) -> str | None:
+    """The Mollie payment of a refund or chargeback, of which only the id is known: lists can begin at an id."""
+    kind = {"re": "refunds", "chb": "chargebacks"}.get(reference.partition("_")[0])
+    if kind is None:
+        return None
+    try:
+        found, _ = page({"account": account}, f"{kind}?from={reference}&limit=1", kind)
+    except exchange.OtherMode:
+        raise
+    except exchange.Missing:
+        return None
+    return next((str(each["paymentId"]) for each in found if each["id"] == reference), None)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What something in a list of Mollie has become, and the payment (`tr_..`) it belongs to."""
+
+    id: str
+    status: str
+    payment: str
+    made_at: float
+
+
+def changes(account: str, kind: str, where: str | None) -> tuple[list[Change], str | None]:
+    """A page of all `payments`, `refunds` or `chargebacks`, newest first, and where the next one is."""
+    found, following = page({"account": account}, where or f"{kind}?limit=250", kind)
+    with exchange.understood(exchange.NotDone):
+        return [_change(each) for each in found], following
+
+
+def _change(made: Mapping[str, Any]) -> Change:
+    status = made.get("status") or ("reversed" if made.get("reversedAt") else "received")
+    return Change(made["id"], status, made.get("paymentId") or made["id"], _epoch(made["createdAt"]))
 
 
 def made_through(payment: Mapping[str, Any], reference: str) -> bool:

@@ -31,9 +31,13 @@ def apply(
     return payment
 
 
-def fetched(kept: books.Kept) -> list[Fact]:
-    """What the provider says about a payment now and is news here. Raises `exchange.NotDone` or `Missing`."""
-    return [fact for fact in providers.of(kept.payment).fetch(kept.payment) if not _known(kept, fact)]
+def fetched(kept: books.Kept, reference: str | None = None) -> list[Fact]:
+    """What the provider says about a payment now and is news here. Raises `exchange.NotDone` or `Missing`.
+
+    `reference` is the provider's name of it, should we not have kept that yet.
+    """
+    payment = ({"provider_ref": reference} if reference else {}) | kept.payment
+    return [fact for fact in providers.of(payment).fetch(payment) if not _known(kept, fact)]
 
 
 def after_refusal(payment: dict[str, Any], asked: Fact, code: str) -> list[Fact]:

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from commerce import clock
-from payments import accounts, exchange, ledger, refusals
+from payments import accounts, excerpts, exchange, ledger, refusals
 from payments.amounts import back_to_stripe, from_stripe, to_stripe
-from payments.excerpts import STRIPE_VERSION
+from payments.excerpts import STRIPE_VERSION, StripeEvent
 from payments.ledger import Fact
 from payments.opening import Opened, Order
 
@@ -23,6 +23,43 @@ _PAGE_LIVES_S = 3600
 
 _DISPUTES = {"won": "won", "lost": "lost", "warning_closed": "closed", "prevented": "closed"}
 _FUNDS = {"charge.dispute.funds_withdrawn": "withdrawn", "charge.dispute.funds_reinstated": "reinstated"}
+_ABOUT_MONEY = (
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.canceled",
+    "payment_intent.partially_funded",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "payment_intent.succeeded",
+    "charge.captured",
+    "charge.expired",
+    "charge.refunded",
+    "charge.refund.updated",
+    "charge.dispute.closed",
+    "charge.dispute.created",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.updated",
+    "refund.created",
+    "refund.failed",
+    "refund.updated",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.expired",
+)
+"""The events that are looked for by the clock; a request may name twenty types."""
+_COMPLETE = {
+    "payment_intent": {"id", "status", "amount", "currency"},
+    "refund": {"id", "status", "amount", "currency", "payment_intent"},
+    "dispute": {"id", "status", "amount", "currency", "payment_intent"},
+    "checkout.session": {"id", "status"},
+}
+"""What a snapshot of an object must say so that it can be taken at its word."""
+_PATHS = {
+    "charge": "charges",
+    "refund": "refunds",
+    "dispute": "disputes",
+    "checkout.session": "checkout/sessions",
+    "payment_intent": "payment_intents",
+}
 _REFUNDS = {"succeeded": "succeeded", "failed": "failed", "canceled": "failed"}
 
 
@@ -149,31 +186,62 @@ def cancel(payment: Mapping[str, Any]) -> list[Fact]:
         return of_intent(ended, now)
 
 
+def events_since(account: str, since: int, after: str | None) -> tuple[list[StripeEvent], str | None]:
+    """A page of the events about money, newest first, as they would have been posted, and where the next one begins."""
+    query: dict[str, Any] = {"limit": 100, "created": {"gte": since}, "types": dict(enumerate(_ABOUT_MONEY))}
+    page = _get({"account": account}, "events", query | ({"starting_after": after} if after else {}))
+    with exchange.understood(exchange.NotDone):
+        found = [excerpts.of_stripe(event) for event in page["data"]]
+        return found, page["data"][-1]["id"] if page.get("has_more") and page["data"] else None
+
+
 # ------------------------------------------------------------------------------------- what Stripe says, as facts
 
 
-def of_event(item: Mapping[str, Any]) -> tuple[str | None, list[Fact]]:
-    """Our payment id, if the stored event names it, and the facts it states."""
-    thing, at, kind = item["object"], item["created"], item["type"]
-    payment_id = thing.get("metadata", {}).get("payment_id")
-    match kind.split(".")[0]:
+def of_event(item: Mapping[str, Any], reference: str | None = None) -> tuple[list[Fact], bool]:
+    """The facts a stored event states, and whether they are all there is to it. If not, Stripe has to be asked.
+
+    `reference` is the PaymentIntent it belongs to, if that was found out.
+    """
+    belongs = {"payment_intent": reference} if reference and reference.startswith("pi_") else {}
+    thing, at = belongs | item["object"], item["created"]
+    kind = thing["object"]
+    if not _COMPLETE.get(kind, {"nothing we know"}) <= set(thing):
+        return [], False
+    match kind:
         case "payment_intent":
-            return payment_id, of_intent(thing, at)
+            return of_intent(thing, at), True
         case "refund":
-            return payment_id, of_refund(thing | {"created": at})
-        case "checkout":
-            return payment_id, of_session(thing | {"currency": ""}, at)
-    return payment_id, of_dispute(thing, at, _FUNDS.get(kind))
+            return of_refund(thing | {"created": at}), True
+        case "dispute":  # its fees are not in the excerpt
+            return of_dispute(thing, at, _FUNDS.get(item["type"])), False
+    facts = of_session(thing | {"currency": ""}, at)
+    return facts, bool(facts)
 
 
-def payment_id_of(item: Mapping[str, Any]) -> str | None:
-    """Our payment id of an event about a refund or dispute that somebody made in Stripe's dashboard."""
-    intent = item["object"].get("payment_intent")
-    if not intent:
-        return None
-    made = _get({"account": item["account"]}, f"payment_intents/{intent}")
-    found: str | None = made.get("metadata", {}).get("payment_id")
-    return found
+def named(item: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Our payment that a stored event is about, and Stripe's name of it, if anything in the event leads to them.
+
+    Refunds and disputes made in Stripe's dashboard, and charges, lead there by what they belong to.
+    """
+    account, thing = {"account": item["account"]}, item["object"]
+    seen: set[str] = set()
+    while True:
+        kind, intent = thing["object"], thing.get("payment_intent")
+        reference = intent or (thing.get("id") if kind in ("payment_intent", "checkout.session") else None)
+        if ours := (thing.get("metadata") or {}).get("payment_id"):
+            return ours, reference
+        if kind == "payment_intent" and "metadata" in thing:
+            return None, None  # nothing of ours is on it
+        where = f"payment_intents/{intent}" if intent else None
+        if where is None and thing.get("charge"):
+            where = f"charges/{thing['charge']}"
+        elif where is None and kind in _PATHS and thing.get("id"):
+            where = f"{_PATHS[kind]}/{thing['id']}"
+        if where is None or where in seen:
+            return None, None
+        seen.add(where)
+        thing = _get(account, where)
 
 
 def of_intent(intent: Mapping[str, Any], at: int) -> list[Fact]:

@@ -19,6 +19,7 @@ from payments import (
     exchange,
     ledger,
     mailbox,
+    missed,
     providers,
     recording,
     refunding,
@@ -50,7 +51,17 @@ def handler(event: dict[str, Any], context: object) -> dict[str, int]:
         else:
             _payment(key["pk"].removeprefix("P#"), down)
 
-    return sweep(books.PAYMENTS, move_on)
+    counted = sweep(books.PAYMENTS, move_on)
+    _missed(down)
+    return counted
+
+
+def _missed(down: Counter[str]) -> None:
+    """Ask for what was not told, after everything that is known to be due."""
+    try:
+        missed.look(lambda provider: down[provider] >= _DOWN_AFTER)
+    except (exchange.NotDone, exchange.OtherMode) as error:
+        log.failure("provider cannot be asked for what was missed", error)
 
 
 def _posting(pk: str) -> None:

@@ -132,6 +132,7 @@ class PaymentDetails(PaymentView):
 
     refunds: list[RefundView]
     chargebacks: list[ChargebackView]
+    fees: MoneyView = Field(description="What the provider charged for disputes; the order neither pays nor keeps it")
 
 
 class PaymentPage(View):
@@ -179,7 +180,9 @@ def of_kept(kept: books.Kept) -> PaymentDetails:
         for fact in kept.facts
         if fact.kind == "chargeback"
     ]
-    return PaymentDetails(**_members(kept.payment), refunds=refunds, chargebacks=chargebacks)
+    currency = kept.payment["currency"]
+    fees = _money(sum(fact.amount for fact in kept.facts if (fact.kind, fact.currency) == ("fee", currency)), currency)
+    return PaymentDetails(**_members(kept.payment), refunds=refunds, chargebacks=chargebacks, fees=fees)
 
 
 def of_refund(fact: ledger.Fact) -> RefundView:

@@ -60,8 +60,6 @@ def _stripe(account: str, raw: bytes, signed: list[str]) -> str:
         raise problems.Problem(401, "wrong-mode", "Not for this account", "Test and live events are never mixed.")
     if event.version not in (None, excerpts.STRIPE_VERSION):
         log.warning("stripe event of another version", account=account, version=event.version, type=event.type)
-    if event.kept is None:
-        return "ignored"
     try:
         mailbox.stripe(account, event.id, event.type, event.created or int(clock.source()), event.kept)
     except writes.Refused:
@@ -82,10 +80,14 @@ def _mollie(account: str, raw: bytes, signed: list[str], token: str | None) -> s
         payment_id = addresses.payment_of(account, token or "")
         if payment_id is None or raw.lstrip()[:1] == b"{":  # only the classic form may come without a signature
             raise _unverified()
-    reference = excerpts.of_mollie_event(_json(raw)) if raw.lstrip()[:1] == b"{" else excerpts.of_mollie_form(raw)
-    if reference is None:
-        return "ignored"
-    mailbox.mollie(account, reference, payment_id)
+    event = excerpts.of_mollie_event(_json(raw)) if raw.lstrip()[:1] == b"{" else excerpts.of_mollie_form(raw)
+    if event.reference or payment_id:
+        mailbox.mollie(account, event.reference, payment_id, event.type)
+        return "stored"
+    try:
+        mailbox.mollie_other(account, event.id, event.type)
+    except writes.Refused:
+        return "repeat"
     return "stored"
 
 

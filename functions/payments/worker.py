@@ -42,7 +42,7 @@ def work_off(item: dict[str, Any]) -> str:
         mailbox.put_off(item, "orphan")
     elif ended == "other-mode":
         mailbox.finished(item, ended)
-    log.outcome("posting", ended=ended, inbox=item["pk"])
+    log.outcome("posting", ended=ended, inbox=item["pk"], type=item.get("type"))
     return ended
 
 

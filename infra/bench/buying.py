@@ -110,7 +110,7 @@ def duplicate(provider: str) -> Count:
     for posted in list(stage.meter.events["PaymentsWebhook"]):
         with stage.meter.counted() as count:
             stage.world.invoke("payments.webhook", posted)
-        if count.requests:  # Stripe posts four for one payment; three say nothing we keep
+        if count.requests:
             return count
     raise AssertionError(f"no webhook of {provider} was stored")
 

@@ -20,7 +20,9 @@ from moto.dynamodb.models.dynamo_type import Item as MotoItem
 from infra.bench.counting import Meter
 from infra.intrinsics import ACCOUNT, REGION
 from infra.local import retailer
+from infra.local.providers.stripe_endpoints import WORTH_SENDING
 from tests.world import Response, World
+from tests.world.world import PUBLIC_URL
 
 CONTACT = {"name": "Noor de Vries", "email": "noor@example.nl"}
 ADDRESS = {"line1": "Kalverstraat 1", "postal_code": "1012 NX", "city": "Amsterdam"}
@@ -53,6 +55,8 @@ class Stage:
         self.meter = Meter(self.world)
         self._keys = itertools.count(1)
         self.staff = self.world.token("staff")
+        webhooks = f"{PUBLIC_URL}/webhooks/stripe/default"
+        self.world.providers["stripe"].door("listen", url=webhooks, events=WORTH_SENDING)
         with self.world.calm():
             for location, place in retailer.locations().items():
                 self.call("PUT", f"/locations/{location}", self.staff, json=place)

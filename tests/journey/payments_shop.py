@@ -82,7 +82,14 @@ class Till:
         return {item["sk"].removeprefix("FACT#"): item["status"] for item in items if item["sk"] != "-"}
 
     def ledger(self) -> list[tuple[str, int]]:
-        """Kind and amount of every ledger entry of the order, oldest first."""
+        """Kind and amount of every ledger entry of the order, oldest first; what providers charge for is in `fees`."""
+        return [(kind, amount) for kind, amount in self._entries() if not kind.startswith("fee")]
+
+    def fees(self) -> list[tuple[str, int]]:
+        """What providers charged for disputes (`fee`) and gave back (`fee_reversed`)."""
+        return [(kind, amount) for kind, amount in self._entries() if kind.startswith("fee")]
+
+    def _entries(self) -> list[tuple[str, int]]:
         items = [item for item in self.world.items("PaymentsTable") if item["pk"] == f"LEDGER#{self.order_id}"]
         return [(item["kind"], item["amount"]) for item in sorted(items, key=lambda item: item["sk"])]
 

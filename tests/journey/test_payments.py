@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from infra.local.providers.stripe_endpoints import WORTH_SENDING
 from tests.faults.shopper import ordered
 from tests.journey.payments_shop import CUSTOMER, ORDER, PAGE, Till, open_till
 from tests.world import World
 from tests.world.doctor_hook import violations
+from tests.world.world import PUBLIC_URL
 
 
 @pytest.fixture
@@ -515,6 +517,7 @@ def test_the_payments_of_an_order_come_in_pages(till: Till) -> None:
 def test_what_it_costs(till: Till) -> None:
     """Requests, write units and read units of the table, as the data page promises them."""
     world = till.world
+    world.providers["stripe"].door("listen", url=f"{PUBLIC_URL}/webhooks/stripe/default", events=WORTH_SENDING)
     answer = till.start()
     assert cost(till, "PaymentsApi") == (3, 8, 1)
     world.providers["stripe"].door("pay", id=till.payment(answer.json["payment_id"])["provider_ref"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 
 import pytest
@@ -341,3 +343,66 @@ def test_everything_survives_a_restart(client: Client, clock: Clock) -> None:
     clock.later(3)
     assert again.webhooks() == [payment["id"]]
     assert again.ok("GET", "/v2/refunds")["count"] == 1
+
+
+def signed(client: Client) -> list[dict]:
+    """The signed events that are delivered now."""
+    told = []
+    for delivery in client.provider.due(client.clock.now):
+        client.provider.delivered(delivery, 200)
+        if "X-Mollie-Signature" in delivery.headers:
+            seal = hmac.new(b"whs", delivery.body, hashlib.sha256).hexdigest()
+            assert delivery.headers["X-Mollie-Signature"] == f"sha256={seal}"
+            told.append(json.loads(delivery.body))
+    return told
+
+
+@pytest.mark.parametrize("simple", [False, True])
+def test_a_subscriber_is_told_by_signed_events(client: Client, clock: Clock, simple: bool) -> None:
+    client.ok("POST", "/_test/subscribe", {"url": HOOK, "secret": "whs", "simple": simple})
+    payment = client.ok("POST", "/v2/payments", BODY)
+    client.ok("POST", "/_test/pay", {"id": payment["id"]})
+    made = client.ok("POST", f"/v2/payments/{payment['id']}/refunds", refund("1.00"))
+    client.ok("POST", "/_test/refunds/settle", {"id": made["id"]})
+    back = client.ok("POST", "/_test/disputes/open", {"id": payment["id"], "amount": 200, "fee": 50})
+    client.ok("POST", "/_test/disputes/close", {"id": back["id"], "won": True})
+    events = signed(client)
+    types = ["payment.paid", "refund.processing", "refund.refunded", "chargeback.received", "chargeback.reversed"]
+    assert [event["type"] for event in events] == types
+    assert [event["entityId"] for event in events] == [payment["id"], *[made["id"]] * 2, *[back["id"]] * 2]
+    assert events[1]["_links"]["entity"]["href"].endswith(f"/v2/payments/{payment['id']}/refunds/{made['id']}")
+    assert ["_embedded" in event for event in events] == [not simple] * 5
+    if not simple:
+        assert events[3]["_embedded"]["entity"]["settlementAmount"]["value"] == "-2.50"
+    client.ok("POST", "/_test/subscribe", {"url": None})
+    paid(client)
+    assert not signed(client)
+
+
+def test_a_subscriber_hears_what_it_asked_for(client: Client) -> None:
+    client.ok("POST", "/_test/subscribe", {"url": HOOK, "secret": "whs", "events": ["payment-link.paid", "refund.*"]})
+    link = client.ok("POST", "/v2/payment-links", {"description": "x", "amount": {"currency": "EUR", "value": "9.00"}})
+    client.ok("POST", "/_test/pay", {"id": link["id"]})
+    (event,) = signed(client)
+    assert (event["type"], event["entityId"]) == ("payment-link.paid", link["id"])
+
+
+def test_chargebacks_are_listed_across_payments_and_lists_link_to_their_next_page(client: Client) -> None:
+    ids = []
+    for _ in range(3):
+        payment = paid(client)
+        ids.append(client.ok("POST", "/_test/disputes/open", {"id": payment["id"]})["id"])
+    first = client.ok("GET", "/v2/chargebacks?limit=2")
+    assert [one["id"] for one in first["_embedded"]["chargebacks"]] == ids[:0:-1]
+    following = first["_links"]["next"]["href"].partition("/v2/")[2]
+    second = client.ok("GET", f"/v2/{following}")
+    assert [one["id"] for one in second["_embedded"]["chargebacks"]] == ids[:1]
+    assert second["_links"]["next"] is None
+
+
+def test_a_fault_can_say_anything(client: Client) -> None:
+    answer = {"status": 422, "field": "amount"}
+    client.ok("POST", "/_test/faults", {"status": 422, "match": "POST /v2/payments", "when": "after", "answer": answer})
+    body = {"description": "x", "redirectUrl": HOOK, "amount": {"currency": "EUR", "value": "9.00"}}
+    assert client.json("POST", "/v2/payments", body) == (422, answer)
+    assert client.ok("GET", "/v2/payments")["count"] == 1

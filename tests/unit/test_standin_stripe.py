@@ -475,3 +475,43 @@ def test_the_same_seed_is_the_same_run(clock: Clock) -> None:
 )
 def test_a_door_refuses_what_it_does_not_know(client: Client, door: str, asked: dict) -> None:
     assert client.json("POST", f"/_test/{door}", asked)[0] in (400, 404)
+
+
+def test_a_capture_leaves_its_metadata_on_the_intent_a_refused_one_none(client: Client) -> None:
+    intent = held(client)
+    status, _ = client.json(
+        "POST", f"/v1/payment_intents/{intent['id']}/capture", {"amount_to_capture": 2000, "metadata[capture_id]": "no"}
+    )
+    assert status == 400
+    taken = client.ok(
+        "POST", f"/v1/payment_intents/{intent['id']}/capture", {"amount_to_capture": 400, "metadata[capture_id]": "c-1"}
+    )
+    assert (taken["amount_received"], taken["metadata"]["capture_id"]) == (400, "c-1")
+
+
+def test_events_can_leave_out_what_the_api_still_says(client: Client) -> None:
+    intent = held(client)
+    client.ok("POST", f"/v1/payment_intents/{intent['id']}/capture")
+    client.webhooks()
+    client.ok("POST", "/_test/events/shape", {"refund": {"status": None, "payment_intent": None}})
+    made = client.ok("POST", "/v1/refunds", {"payment_intent": intent["id"], "amount": 100})
+    assert (made["status"], made["payment_intent"]) == ("succeeded", intent["id"])
+    (shown,) = [event["data"]["object"] for event in client.webhooks() if event["type"] == "refund.created"]
+    assert (shown["status"], shown["payment_intent"], shown["charge"]) == (None, None, made["charge"])
+    client.ok("POST", "/_test/events/shape", {})
+    client.ok("POST", "/v1/refunds", {"payment_intent": intent["id"], "amount": 100})
+    assert all(event["data"]["object"].get("status") for event in client.webhooks())
+
+
+def test_a_fault_can_say_anything(client: Client) -> None:
+    answer = {"error": {"type": "invalid_request_error", "code": "lock_timeout"}}
+    client.ok("POST", "/_test/faults", {"status": 409, "match": "POST /v1", "when": "after", "answer": answer})
+    assert client.json("POST", "/v1/payment_intents", {"amount": 100, "currency": "eur"}) == (409, answer)
+    assert len(client.ok("GET", "/v1/payment_intents")["data"]) == 1
+    assert client.json("POST", "/_test/faults", {"answer": "text"})[0] == 400
+
+
+def test_an_endpoint_can_listen_to_some_events_only(client: Client) -> None:
+    client.ok("POST", "/_test/listen", {"url": HOOK, "events": ["payment_intent.amount_capturable_updated"]})
+    held(client)
+    assert client.types() == ["payment_intent.amount_capturable_updated"]

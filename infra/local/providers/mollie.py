@@ -3,6 +3,7 @@
 API: payments (create, get, list, cancel, release-authorization), refunds, captures, chargebacks, payment-links,
 terminals. Webhooks are a form with ``id=tr_..``, sent when a payment becomes paid, authorized, expired, failed or
 canceled, when a refund becomes processing, refunded or failed, and on chargebacks; never on open or pending.
+Next-generation webhooks (signed events) are sent besides to whoever subscribed by the test door.
 
 Test doors (no key needed; JSON in and out), next to those of ``controls``:
 
@@ -16,8 +17,10 @@ Test doors (no key needed; JSON in and out), next to those of ``controls``:
 ``POST /_test/expire``              ``{"id"}``: the page is left until it expires
 ``POST /_test/refunds/settle``      ``{"id": "re_.."}``: a refund arrives now
 ``POST /_test/refunds/fail``        ``{"id": "re_.."}``: a refund fails, also one that had arrived
-``POST /_test/disputes/open``       ``{"id": "tr_..", "amount"?: minor units, "reason"?}``: a chargeback
+``POST /_test/disputes/open``       ``{"id": "tr_..", "amount"?: minor units, "reason"?, "fee"?}``: a chargeback
 ``POST /_test/disputes/close``      ``{"id": "chb_..", "won": bool}``: won reverses it
+``POST /_test/subscribe``           ``{"url", "secret", "events"?: ["*" | "refund.*" | ..], "simple"?: bool}``: signed
+                                    events go there; ``simple`` ones only link to their object. A null url ends it
 ==================================  =====================================================================
 """
 
@@ -70,9 +73,12 @@ def _read(kind: str) -> Call:
     )
 
 
-def _list_refunds(account: Account, *, body: Json, query: str) -> tuple[int, Json]:
-    found = list(account.objects["refund"].values())
-    return 200, account.page("refund", "refunds", query, found, lambda one: money.view(account, one))
+def _list_all(kind: str) -> Call:
+    def call(account: Account, *, body: Json, query: str) -> tuple[int, Json]:
+        found = list(account.objects[kind].values())
+        return 200, account.page(kind, f"{kind}s", query, found, lambda one: money.view(account, one))
+
+    return call
 
 
 def _cancel_payment(account: Account, payment_id: str, *, body: Json, query: str) -> tuple[int, Json]:
@@ -137,7 +143,8 @@ _ROUTES: list[tuple[str, str, Call]] = [
     ("GET", f"/payments/{_ID}/refunds", _list_of("refund")),
     ("GET", f"/payments/{_ID}/refunds/{_ID}", _read("refund")),
     ("DELETE", f"/payments/{_ID}/refunds/{_ID}", _cancel_refund),
-    ("GET", "/refunds", _list_refunds),
+    ("GET", "/refunds", _list_all("refund")),
+    ("GET", "/chargebacks", _list_all("chargeback")),
     ("POST", f"/payments/{_ID}/captures", _create(money.create_capture)),
     ("GET", f"/payments/{_ID}/captures", _list_of("capture")),
     ("GET", f"/payments/{_ID}/captures/{_ID}", _read("capture")),
@@ -308,10 +315,14 @@ class Mollie:
         if door == "refunds/fail":
             return money.view(account, money.move_refund(account, asked["id"], "failed"))
         if door == "disputes/open":
-            back = money.open_chargeback(account, asked["id"], asked.get("amount"), asked.get("reason", ""))
+            wanted, why = asked.get("amount"), asked.get("reason", "")
+            back = money.open_chargeback(account, asked["id"], wanted, why, asked.get("fee", 0))
             return money.view(account, back)
         if door == "disputes/close":
             return money.view(account, money.close_chargeback(account, asked["id"], asked["won"]))
+        if door == "subscribe":
+            account.subscription = {"events": ["*"], "simple": False, **asked} if asked["url"] else {}
+            return account.subscription
         raise MollieError(404, f"no test door /_test/{door}")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -91,8 +94,9 @@ class Account:
         self.profile_id = "pfl_standIn001"
         self.objects: dict[str, dict[str, Json]] = {kind: {} for kind in PREFIXES}
         self.timers = Timers()
-        self.outbox = Outbox(ids, _plain, BACKOFF)
+        self.outbox = Outbox(ids, self._seal, BACKOFF)
         self.refund_delay_s = 2.0
+        self.subscription: Json = {}
 
     def new(self, kind: str, content: Json) -> Json:
         made: Json = {"resource": kind, "id": f"{PREFIXES[kind]}_{self.ids()[:22]}", "mode": "test"}
@@ -122,6 +126,25 @@ class Account:
         if payment["webhookUrl"]:
             body = urlencode({"id": payment["id"]}).encode()
             self.outbox.put(payment["webhookUrl"], body, payment["id"], self.clock())
+
+    def tell(self, event_type: str, entity: Json) -> None:
+        """The next-generation webhook: a signed event with the object, or (simple) only a link to it."""
+        wanted = self.subscription
+        patterns = wanted.get("events", ())
+        if not any(one == "*" or event_type == one or event_type.startswith(one.rstrip("*")) for one in patterns):
+            return
+        links = {"entity": entity["_links"]["self"], "documentation": documentation("get-event")}
+        event: Json = {"resource": "event", "id": f"event_{self.ids()}", "type": event_type, "entityId": entity["id"]}
+        event |= {"createdAt": iso(self.clock()), "_links": links}
+        if not wanted["simple"]:
+            event["_embedded"] = {"entity": entity}
+        self.outbox.put(wanted["url"], json.dumps(event).encode(), event["id"], self.clock(), "subscription")
+
+    def _seal(self, delivery: Delivery, now: float) -> dict[str, str]:
+        if delivery.endpoint != "subscription":
+            return _plain(delivery, now)
+        seal = hmac.new(self.subscription.get("secret", "").encode(), delivery.body, hashlib.sha256).hexdigest()
+        return {"Content-Type": "application/json", "X-Mollie-Signature": f"sha256={seal}"}
 
     def link(self, path: str) -> Json:
         return {"href": f"{self.public_url}/v2/{path}", "type": "application/hal+json"}

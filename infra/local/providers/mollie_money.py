@@ -75,6 +75,7 @@ def move_refund(account: Account, refund_id: str, status: str) -> Json:
     if status == "processing":
         account.timers.at(account.clock() + account.refund_delay_s, "refund_arrives", refund_id)
     account.notify(account.get("payment", refund["paymentId"]))
+    account.tell(f"refund.{status}", view(account, refund))
     return refund
 
 
@@ -135,11 +136,14 @@ def finish_capture(account: Account, capture_id: str) -> Json:
     if payment["status"] == "authorized":
         payment.update(status="paid", paidAt=iso(account.clock()))
     account.notify(payment)
+    account.tell("capture.succeeded", view(account, capture))
     return capture
 
 
-def open_chargeback(account: Account, payment_id: str, minor: int | None = None, reason: str = "") -> Json:
-    """The shopper's bank takes the money back."""
+def open_chargeback(
+    account: Account, payment_id: str, minor: int | None = None, reason: str = "", fee: int = 0
+) -> Json:
+    """The shopper's bank takes the money back; `fee` is what is settled beyond the amount."""
     payment = account.get("payment", payment_id)
     left = captured(account, payment) - charged_back(account, payment)
     wanted = left if minor is None else minor
@@ -151,11 +155,13 @@ def open_chargeback(account: Account, payment_id: str, minor: int | None = None,
         {
             "_amount": wanted,
             "_currency": payment["_currency"],
+            "_fee": fee,
             "reason": {"code": "AC01", "description": reason or "Account identifier incorrect"},
             "reversedAt": None,
         },
     )
     account.notify(payment)
+    account.tell("chargeback.received", view(account, chargeback))
     return chargeback
 
 
@@ -165,6 +171,7 @@ def close_chargeback(account: Account, chargeback_id: str, won: bool) -> Json:
     if won and not chargeback["reversedAt"]:
         chargeback["reversedAt"] = iso(account.clock())
         account.notify(account.get("payment", chargeback["paymentId"]))
+        account.tell("chargeback.reversed", view(account, chargeback))
     return chargeback
 
 
@@ -175,7 +182,8 @@ def view(account: Account, one: Json) -> Json:
     if kind == "chargeback":
         del shown["mode"]
     shown["amount"] = amount(one["_amount"], one["_currency"])
-    shown["settlementAmount"] = amount(one["_amount"] * (1 if kind == "capture" else -1), one["_currency"])
+    settled = one["_amount"] if kind == "capture" else -one["_amount"] - one.get("_fee", 0)
+    shown["settlementAmount"] = amount(settled, one["_currency"])
     shown["_links"] = {
         "self": account.link(f"payments/{payment_id}/{kind}s/{one['id']}"),
         "payment": account.link(f"payments/{payment_id}"),

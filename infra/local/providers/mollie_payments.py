@@ -228,10 +228,12 @@ def move(account: Account, payment: Json, status: str, reason: str | None = None
         payment["method"] = "ideal" if payment["_currency"] == "EUR" else "creditcard"
     if reason:
         payment["statusReason"] = {"code": reason, "message": f"The payment ended with {reason.replace('_', ' ')}"}
-    if status == "paid" and (link := account.objects["payment-link"].get(payment.get("_link", ""))):
-        link["paidAt"] = link["paidAt"] or iso(account.clock())
     if status != "pending":
         account.notify(payment)
+    account.tell(f"payment.{status}", view(account, payment))
+    if status == "paid" and (link := account.objects["payment-link"].get(payment.get("_link", ""))):
+        link["paidAt"] = link["paidAt"] or iso(account.clock())
+        account.tell("payment-link.paid", view_link(account, link))
     return payment
 
 

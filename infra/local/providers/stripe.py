@@ -20,7 +20,10 @@ Test doors (no key needed; JSON in and out), next to those of ``controls``:
 ``POST /_test/disputes/open``       ``{"id": "pi_.. | ch_..", "amount"?, "reason"?}``
 ``POST /_test/disputes/close``      ``{"id": "du_..", "won": bool}``
 ``POST /_test/events/resend``       ``{"id": "evt_.."}``: deliver an event once more
-``POST /_test/listen``              ``{"url": ".."}``: where webhooks go, signed with the configured secrets
+``POST /_test/events/shape``        ``{"refund": {"status": null, "payment_intent": null}}``: events show objects
+                                    of that kind like this; ``{}`` ends it. What the API answers is not changed
+``POST /_test/listen``              ``{"url": "..", "events"?: ["*"]}``: where webhooks go, signed with the configured
+                                    secrets
 ==================================  =====================================================================
 """
 
@@ -284,8 +287,11 @@ class Stripe:
             return account.public(money.close_dispute(account, asked["id"], asked["won"]))
         if door == "events/resend":
             return endpoints.resend(account, asked["id"])
+        if door == "events/shape":
+            account.shapes = asked
+            return asked
         if door == "listen":
-            return account.public(endpoints.listen(account, asked["url"]))
+            return account.public(endpoints.listen(account, asked["url"], asked.get("events")))
         raise StripeError(f"no test door /_test/{door}", status=404)
 
 

@@ -79,6 +79,7 @@ class Account:
         self.outbox = Outbox(ids, self._sign, BACKOFF)
         self.cause: Json = {"id": None, "idempotency_key": None}
         self.refund_delay_s = 2.0
+        self.shapes: Json = {}
 
     def now(self) -> int:
         return int(self.clock())
@@ -109,7 +110,8 @@ class Account:
             for one in self.objects["webhook_endpoint"].values()
             if one["status"] == "enabled" and {"*", event_type} & set(one["enabled_events"])
         ]
-        data: Json = {"object": self.public(thing)}
+        # what an older API version, or a moment of haste at Stripe, leaves out of the objects in its events
+        data: Json = {"object": self.public(thing) | self.shapes.get(thing["object"], {})}
         if previous:
             data["previous_attributes"] = previous
         event = self.new(

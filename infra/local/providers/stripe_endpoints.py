@@ -9,6 +9,14 @@ from .stripe_money import fail_refund, open_dispute, settle_refund
 from .wire import Json
 
 _CONFIGURED = "we_configured"
+WORTH_SENDING = [
+    *(f"payment_intent.{one}" for one in ("amount_capturable_updated", "canceled", "payment_failed", "processing")),
+    "payment_intent.succeeded",
+    *(f"refund.{one}" for one in ("created", "failed", "updated")),
+    *(f"charge.dispute.{one}" for one in ("closed", "created", "funds_reinstated", "funds_withdrawn", "updated")),
+    "checkout.session.expired",
+]
+"""What the deploying page says to subscribe to: every event that says something the others do not."""
 
 
 def events(account: Account, params: Json) -> Json:
@@ -58,10 +66,10 @@ def create(account: Account, params: Json) -> Json:
     return {**endpoint, "secret": secret}
 
 
-def listen(account: Account, url: str) -> Json:
-    """Send every event to ``url``, signed with the configured secrets; replaces an earlier ``listen``."""
+def listen(account: Account, url: str, events: list[str] | None = None) -> Json:
+    """Send events (all of them) to ``url``, signed with the configured secrets; replaces an earlier ``listen``."""
     account.objects["webhook_endpoint"].pop(_CONFIGURED, None)
-    endpoint = create(account, {"url": url, "enabled_events": ["*"]})
+    endpoint = create(account, {"url": url, "enabled_events": events or ["*"]})
     stored = account.objects["webhook_endpoint"].pop(endpoint["id"])
     del account.secrets[endpoint["id"]]
     stored["id"] = _CONFIGURED
