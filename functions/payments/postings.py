@@ -37,7 +37,15 @@ def _stripe(item: dict[str, Any]) -> str:
     if not _mine(item, kept):
         return "foreign"
     if not complete:
-        facts = stripe.of_event(item, reference)[0] + recording.fetched(kept, reference)
+        told = stripe.of_event(item, reference)[0]
+        try:
+            facts = told + recording.fetched(kept, reference)
+        except (exchange.NotDone, exchange.Missing) as error:
+            if told:
+                recording.apply(payment_id, told, kept)  # the event's own word is enough for that much
+            if not told or isinstance(error, exchange.NotDone):
+                raise  # and the rest is asked for again
+            return "done"
     recording.apply(payment_id, facts, kept)
     return "done"
 
