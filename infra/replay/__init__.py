@@ -99,6 +99,9 @@ def _account(
     print(f"\n{sum(sale.rows for sale in day.sales)} lines in {took:.0f} s. {len(day.left_out)} rows left out:")
     for reason, count, pence in account.reasons(day):
         print(f"  {count:5}  {reason}: {pounds(pence)}")
+    if lacking := account.in_part(day):
+        shown = ", ".join(f"{invoice} {pounds(order)} of {pounds(filed)}" for invoice, order, filed in lacking[:10])
+        print(f"{len(lacking)} sales lack rows of their invoice: {shown}{' ...' if len(lacking) > 10 else ''}")
     if list_all:
         for out in day.left_out:
             print(f"  row {out.number}: {out.reason}: {out.text}")

@@ -81,6 +81,14 @@ def reasons(day: Day) -> list[tuple[str, int, int]]:
     return [(reason, many, pence[reason]) for reason, many in count.most_common()]
 
 
+def in_part(day: Day) -> list[tuple[str, int, int]]:
+    """Sales that lack rows of their invoice (an exchange, postage): the invoice, its order's and its file's pence."""
+    lacking: dict[str, int] = defaultdict(int)
+    for out in day.left_out:
+        lacking[out.invoice] += out.amount
+    return [(s.invoice, s.total, s.total + lacking[s.invoice]) for s in day.sales if lacking.get(s.invoice)]
+
+
 def pounds(pence: int) -> str:
     """`£1,234.50`, or `-£1,234.50`."""
     return f"{'-' if pence < 0 else ''}£{abs(pence) // 100:,}.{abs(pence) % 100:02d}"

@@ -235,6 +235,7 @@ def test_an_exchange_inside_a_sale_shows() -> None:
     told = account.of_file(day, day.sales, sold(day))[1].sentence
     assert told == "orders £7.65 + left out -£20.15 = -£12.50 in the file"
     assert account.reasons(day)[0][1:] == (1, -995)
+    assert account.in_part(day) == [("1", 765, -230)]
 
 
 def test_every_reason_is_counted_with_what_it_is_worth() -> None:

@@ -35,8 +35,8 @@ def spelled(text: str, *countries: str) -> str:
 
 
 def names_its_country(text: str) -> bool:
-    """Whether a number says itself where it belongs."""
-    return text.lstrip(" (").startswith(("+", "\uff0b", "00"))
+    """Whether a number says itself where it belongs, wherever it is dialled (`00` is no way out in some countries)."""
+    return text.lstrip(" (").startswith(("+", "\uff0b"))
 
 
 def national(number: str) -> str:
