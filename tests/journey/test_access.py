@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from commerce.principal import Principal
 from infra.template import load
 from tests.world import World
 
@@ -102,6 +103,16 @@ def test_a_stranger_gets_nothing_and_changes_nothing(shop: Shop, method: str, pa
     assert answer.status in (403, 404), (who, answer)
     assert "Ann" not in answer.body.decode()
     assert shop.state() == before
+
+
+@pytest.mark.parametrize("who", ["staff without scopes", "a till without scopes"])
+def test_the_matrix_can_fail(shop: Shop, who: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seeded mistake: doors that forget to ask for a scope. Only looked at: nobody may change this shop."""
+    monkeypatch.setattr(Principal, "need", lambda principal, scope: None)
+    monkeypatch.setattr(Principal, "acts_at", lambda principal, *places: True)
+    for path in ("/profiles/{profile_id}", "/orders/{order_id}/payments", "/payments/{payment_id}"):
+        with pytest.raises(AssertionError):
+            test_a_stranger_gets_nothing_and_changes_nothing(shop, "GET", path, who)
 
 
 def test_the_owner_does_get_it(shop: Shop) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import urllib3
 
-from infra.client import Api
+from infra.client import Api, emulator
 
 
 def test_the_platform_describes_itself(platform: dict[str, Any]) -> None:
@@ -55,6 +55,28 @@ def test_the_demo_ends_well_and_the_doctor_agrees(mandje: Any, platform: dict[st
     assert "order.paid" in told.stdout
     seen = mandje("doctor")
     assert seen.returncode == 0, seen.stdout + seen.stderr
+    # AND it says which of the twelve it has looked at, and which not
+    assert "9 ok, 0 WRONG with 0 violations, 3 not looked at (I7, I8, I11)" in seen.stdout
+
+
+def test_a_till_may_sell_but_not_erase_and_what_it_does_is_kept(mandje: Any, platform: dict[str, Any]) -> None:
+    till, staff = (Api(platform["api_url"], platform["tokens"][who]) for who in ("device", "staff"))
+    person = till.post("/profiles", {"given_name": "Ann"})["profile_id"]
+    for method, path in (("DELETE", f"/profiles/{person}"), ("GET", f"/profiles/{person}/export")):
+        refused = till.call(method, path)
+        assert (refused.status, refused.body["type"]) == (403, "/problems/forbidden")
+    assert staff.ask("DELETE", f"/profiles/{person}")["state"] in ("running", "done")
+    told = mandje("audit", f"profile/{person}", "--json")
+    (entry,) = [json.loads(line) for line in told.stdout.splitlines()]
+    assert (entry["action"], entry["by"].split(":")[0]) == ("profile.erased", "staff")
+
+
+def test_there_is_one_stage(platform: dict[str, Any]) -> None:
+    """SAM's second one, `Stage`, would have no throttle."""
+    client = emulator(platform, "apigateway")
+    stages = [each["stageName"] for api in client.get_rest_apis()["items"] for each in
+              client.get_stages(restApiId=api["id"])["item"]]  # fmt: skip
+    assert stages == ["v1"]
 
 
 def test_live_invoke_shows_the_calls(mandje: Any, platform: dict[str, Any]) -> None:
