@@ -292,9 +292,10 @@ def _referenced(part: Any, schemas: dict[str, Any]) -> set[str]:
 
 
 def _tidy(value: Any) -> Any:
-    """Whole numbers as such (`100`, not `100.0`), and nothing that says nothing."""
+    """Whole numbers as such (`100`, not `100.0`), nothing that says nothing, and maps closed for other names."""
     if isinstance(value, dict):
-        return {key: _tidy(each) for key, each in value.items() if each is not None or key in ("default", "const")}
+        told = {key: _tidy(each) for key, each in value.items() if each is not None or key in ("default", "const")}
+        return ({"additionalProperties": False} if "patternProperties" in told else {}) | told
     if isinstance(value, list):
         return [_tidy(member) for member in value]
     if isinstance(value, float) and value.is_integer():

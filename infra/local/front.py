@@ -166,7 +166,7 @@ class Front:
             response = self.rules.own("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out")
         except ClientError as error:
             print(f"front: {request.method} {request.rel_url.raw_path}: {error!r}", file=sys.stderr, flush=True)
-            response = self.rules.own("INTEGRATION_FAILURE", 502, "The local cloud does not answer; is it up?")
+            response = self.rules.own("INTEGRATION_FAILURE", 504, "The local cloud does not answer; is it up?")
         for name, value in self.rules.cors.items():
             if request.method == "OPTIONS" or name in _ON_EVERY_ANSWER:
                 response.headers.setdefault(name, value)
@@ -242,7 +242,8 @@ def _kind(status: int, message: str) -> str:
     if status in (403, 404):
         denied = "authorized" in message.lower() and "token" not in message.lower()
         return "ACCESS_DENIED" if denied else "MISSING_AUTHENTICATION_TOKEN"
-    return {413: "REQUEST_TOO_LARGE", 429: "THROTTLED"}.get(status, "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX")
+    known = {413: "REQUEST_TOO_LARGE", 429: "THROTTLED", 500: "AUTHORIZER_FAILURE", 504: "INTEGRATION_TIMEOUT"}
+    return known.get(status, "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX")
 
 
 def main() -> None:

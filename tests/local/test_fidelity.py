@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -29,11 +30,55 @@ REQUESTS: list[tuple[str, str, str | None, dict[str, str], bytes | None]] = [
     ("GET", "/me", "garbage", {}, None),
     ("GET", "/orders/7K2M-9QXD-4TZ0", "staff", {}, None),
     ("GET", f"/baskets/{NOBODY}", "staff", {}, None),
+    ("POST", "/baskets", None, {"Content-Type": "multipart/form-data"}, b"x"),
+    ("POST", "/baskets", None, {"Content-Type": ""}, b'{"channel": "web"}'),
+    ("POST", "/baskets", None, {"Content-Type": "Application/JSON; charset=utf-8"}, b'{"channel": "web"}'),
+    ("POST", "/baskets", None, JSON, b'[{"channel": "web"}]'),
+    ("POST", "/baskets", None, JSON, b'{"channel": "web", "nobody": 1}'),
+    ("POST", f"/orders/{NOBODY}/cancel", "staff", JSON | {"Idempotency-Key": "part"}, b'{"lines": []}'),
+    ("POST", f"/orders/{NOBODY}/cancel", "staff", {"Idempotency-Key": "all"}, None),
+    ("GET", "/me/orders?cursr=x", "customer", {}, None),
+    ("GET", "/products?limit=1&limit=2", None, {}, None),
+    ("GET", "/products?q=%C3%A9", None, {}, None),
+    ("GET", "/openapi.json?v=1", None, {}, None),
     ("POST", "/baskets", None, JSON, b'{"channel": "web"}'),
+    ("POST", "/baskets", None, {"Content-Type": "multipart/form-data"}, b"x"),
+    ("POST", "/baskets", None, {"Content-Type": ""}, b'{"channel": "web"}'),
+    ("POST", "/baskets", None, {"Content-Type": "Application/JSON; charset=utf-8"}, b'{"channel": "web"}'),
+    ("POST", "/baskets", None, JSON, b'[{"channel": "web"}]'),
+    ("POST", "/baskets", None, JSON, b'{"channel": "web", "nobody": 1}'),
+    ("POST", f"/orders/{NOBODY}/cancel", "staff", JSON | {"Idempotency-Key": "part"}, b'{"lines": []}'),
+    ("POST", f"/orders/{NOBODY}/cancel", "staff", {"Idempotency-Key": "all"}, None),
+    ("GET", "/me/orders?cursr=x", "customer", {}, None),
+    ("GET", "/products?limit=1&limit=2", None, {}, None),
+    ("GET", "/products?q=%C3%A9", None, {}, None),
+    ("GET", "/openapi.json?v=1", None, {}, None),
     ("POST", "/baskets", None, JSON, b'{"channel": "telepathy"}'),
     ("POST", "/baskets", None, JSON, b"{"),
+    ("POST", "/baskets", None, {"Content-Type": "multipart/form-data"}, b"x"),
+    ("POST", "/baskets", None, {"Content-Type": ""}, b'{"channel": "web"}'),
+    ("POST", "/baskets", None, {"Content-Type": "Application/JSON; charset=utf-8"}, b'{"channel": "web"}'),
+    ("POST", "/baskets", None, JSON, b'[{"channel": "web"}]'),
+    ("POST", "/baskets", None, JSON, b'{"channel": "web", "nobody": 1}'),
+    ("POST", f"/orders/{NOBODY}/cancel", "staff", JSON | {"Idempotency-Key": "part"}, b'{"lines": []}'),
+    ("POST", f"/orders/{NOBODY}/cancel", "staff", {"Idempotency-Key": "all"}, None),
+    ("GET", "/me/orders?cursr=x", "customer", {}, None),
+    ("GET", "/products?limit=1&limit=2", None, {}, None),
+    ("GET", "/products?q=%C3%A9", None, {}, None),
+    ("GET", "/openapi.json?v=1", None, {}, None),
     ("POST", "/baskets", None, JSON, b'{"channel": "web", "market": "mars"}'),
     ("POST", "/baskets", None, {"Content-Type": "text/plain"}, b"channel=web"),
+    ("POST", "/baskets", None, {"Content-Type": "multipart/form-data"}, b"x"),
+    ("POST", "/baskets", None, {"Content-Type": ""}, b'{"channel": "web"}'),
+    ("POST", "/baskets", None, {"Content-Type": "Application/JSON; charset=utf-8"}, b'{"channel": "web"}'),
+    ("POST", "/baskets", None, JSON, b'[{"channel": "web"}]'),
+    ("POST", "/baskets", None, JSON, b'{"channel": "web", "nobody": 1}'),
+    ("POST", f"/orders/{NOBODY}/cancel", "staff", JSON | {"Idempotency-Key": "part"}, b'{"lines": []}'),
+    ("POST", f"/orders/{NOBODY}/cancel", "staff", {"Idempotency-Key": "all"}, None),
+    ("GET", "/me/orders?cursr=x", "customer", {}, None),
+    ("GET", "/products?limit=1&limit=2", None, {}, None),
+    ("GET", "/products?q=%C3%A9", None, {}, None),
+    ("GET", "/openapi.json?v=1", None, {}, None),
     ("POST", "/baskets", None, JSON, b'{"channel": "' + b"x" * 70_000 + b'"}'),
     ("POST", "/stock/movements", "staff", JSON, b"{}"),
     ("POST", "/checkouts", "staff", JSON, b"{}"),
@@ -66,7 +111,29 @@ def test_both_answer_alike(platform: dict[str, Any], inside: World, request_: An
     assert kind == here.headers.get("content-type", "").split(";")[0]
     origin = here.headers.get("access-control-allow-origin")  # webhooks are no browser's business
     assert origin is None or outside.headers["Access-Control-Allow-Origin"] == origin
+    assert outside.headers["Cache-Control"] == here.headers["cache-control"]
     assert _shape(json.loads(outside.data)) == _shape(here.json)
+
+
+def test_keys_that_are_not_ascii_are_refused_and_never_one(platform: dict[str, Any]) -> None:
+    # GIVEN keys as bytes, which no HTTP library sends by itself
+    address = urllib3.util.parse_url(platform["api_url"])
+    body = b'{"location_id":"nl-warehouse","sku":"TEE-NAVY-M","kind":"receipt","quantity":1,"reference":"r"}'
+    for key in (b"z-\xe9", b"z-\xe8", b"z-\xc3\xa9", b"z-\xf0\x9f\xa7\xba"):
+        with socket.create_connection((address.host, address.port), timeout=30) as line:
+            head = (
+                b"POST %s/stock/movements HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" % (address.path or "").encode()
+            )
+            head += b"Authorization: Bearer %s\r\n" % platform["tokens"]["staff"].encode()
+            head += b"Content-Type: application/json\r\nContent-Length: %d\r\nIdempotency-Key: %s\r\n" % (
+                len(body),
+                key,
+            )
+            line.sendall(head + b"\r\n" + body)
+            answer = b"".join(iter(lambda line=line: line.recv(65536), b""))
+        # THEN each is refused for what it is; a byte that was lost on the way would make it a good key
+        assert answer.startswith(b"HTTP/1.1 400"), (key, answer)
+        assert b"/problems/idempotency-key-invalid" in answer, (key, answer)
 
 
 def _shape(value: Any) -> Any:

@@ -79,6 +79,7 @@ MISTAKES: list[tuple[str, Callable[[Template], Any]]] = [
     ),
     ("the_gateways_own_answers_are_problems_nobody_keeps", lambda t: _said(t).pop("DEFAULT_5XX")),
     ("the_gateways_own_answers_are_problems_nobody_keeps", lambda t: _said(t)["UNAUTHORIZED"].update(StatusCode=403)),
+    ("the_gateways_own_answers_are_problems_nobody_keeps", lambda t: _said(t)["DEFAULT_5XX"].pop("StatusCode")),
     (
         "the_gateways_own_answers_are_problems_nobody_keeps",
         lambda t: _said(t)["THROTTLED"]["ResponseParameters"]["Headers"].pop("Cache-Control"),

@@ -246,9 +246,11 @@ def the_gateways_own_answers_are_problems_nobody_keeps(template: Template) -> li
         if headers.get("Cache-Control") != f"'{answers.NO_STORE}'":
             broken.append(f"{kind}: may be kept")
         problem = json.loads(answer["ResponseTemplates"]["application/json"])
-        slug = problem["type"].removeprefix("/problems/")
-        status = answer.get("StatusCode")
-        if problem.get("status") != status or (status and problem_types.STATUS.get(slug) != status):
+        slug, status = problem["type"].removeprefix("/problems/"), answer.get("StatusCode")
+        declared = problem_types.STATUS | (
+            {"unavailable": status} if status in (500, 502, 504) else {"bad-request": 400}
+        )
+        if not status or problem["status"] != status or declared.get(slug) != status:
             broken.append(f"{kind}: {slug} is not declared with status {status}")
     return broken
 
