@@ -8,8 +8,9 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from basket import basket as rules
-from basket import changing, claiming, naming, operations, owners, table
+from basket import changing, claiming, logs, naming, operations, owners, table
 from basket.basket import Edit, Opened
+from basket.parts import GUEST_TOKEN_S
 from basket.views import (
     AddLine,
     BasketCreatedView,
@@ -44,7 +45,7 @@ FirstChannel = Annotated[Channel, Query(description="for the very first basket o
 def create_basket(body: NewBasket) -> Response[BasketCreatedView]:
     """A basket for somebody we do not know yet, and the token that opens it."""
     item = owners.create(body.channel, _market(body.market, "body"), body.location_id)
-    token = tokens.sign("basket", {"basket_id": item["basket_id"], "exp": clock.epoch_after(table.GUEST_TOKEN_S)})
+    token = tokens.sign("basket", {"basket_id": item["basket_id"], "exp": clock.epoch_after(GUEST_TOKEN_S)})
     view = BasketView.of(Opened(item), serving=False)
     return door.answer(BasketCreatedView(basket=view, token=token), 201)
 
@@ -137,10 +138,13 @@ def apply_operations(basket_id: BasketId, body: BasketOperations) -> Response[Op
     def decide(at: Opened) -> Edit | None:
         here = at.writer_here(writer)
         own = [naming.own_seen(operation, body.device_id, writer) for operation in log]
-        return operations.apply(at, here, own, table.log_position(at, here), limits, hour)
+        applied = logs.position(at, here)
+        if log[0].seq <= applied:
+            operations.check_repeats(log, applied, logs.proofs(at, here, applied, log[0].seq))
+        return operations.apply(at, here, own, applied, limits, hour)
 
     opened, changed = changing.change(caller, basket_id, decide, operations.adds_only(writer, log))
-    applied = table.log_position(opened, opened.writer_here(writer))
+    applied = logs.position(opened, opened.writer_here(writer))
     return door.answer(OperationsView(applied_seq=applied, basket=_view(caller, opened)), replayed=not changed)
 
 
@@ -204,7 +208,8 @@ def _operation(caller: Principal, place: int, said: BasketOperation) -> operatio
     quantity = said.quantity or 0
     _quantity_allowed(caller, quantity, ["body", "operations", place, "quantity"])
     seen = None if said.seen is None else tuple(said.seen)
-    return operations.Operation(said.seq, said.op, _dot(caller, said.sku, quantity, None, said.at), seen)
+    proof = operations.proof_of(said.op, said.sku, said.quantity, seen, said.at)
+    return operations.Operation(said.seq, said.op, _dot(caller, said.sku, quantity, None, said.at), seen, proof)
 
 
 def _quantity_allowed(caller: Principal, quantity: int, where: list[str | int]) -> None:

@@ -95,6 +95,8 @@ class Edit:
     writer: str | None = None
     was_seq: int = 0
     seq: int = 0
+    proofs: tuple[str, ...] = ()
+    """What the log says from `was_seq` to `seq`."""
     forget: tuple[str, ...] = ()
     strict: bool = False
     """Decided near a limit: only right if nothing else changed meanwhile."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from basket import merges, merging, owners, table
+from basket import logs, merges, merging, owners, table
 from commerce import baskets, problems, requests, tokens, writes
 
 _ATTEMPTS = 8
@@ -76,7 +76,7 @@ def undo(owner: str, merge_id: str) -> Claimed:
             raise problems.not_found("merge")  # a profile's basket came home for good
         if record["state"] == "undone" or a is None:
             return Claimed(b, record, replayed=True)
-        what = merging.returned(a, b, merges.idle_positions(b, baskets.tag(a["basket_id"])))
+        what = merging.returned(a, b, logs.of_merged(b, baskets.tag(a["basket_id"])))
         try:
             merges.unmerge(a, b, what, record)
         except writes.Refused:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from basket.merging import Returned, Taken
-from basket.table import GUEST_KEPT_S, GUEST_TOKEN_S, Parts, abandoned_after
+from basket.parts import GUEST_KEPT_S, GUEST_TOKEN_S, Parts
+from basket.table import abandoned_after
 from commerce import baskets, clock, due, events, ids, reads, requests, writes
 from commerce.baskets import BasketChanged
 
@@ -41,7 +42,7 @@ def merge(a: Item, b: Item, what: Taken, *, request: requests.Request | None = N
     event = events.of(
         "basket.merged", merge_id=merge_id, from_basket_id=a["basket_id"], skus=baskets.skus_of(what.dots)
     )
-    parts = _logs_set(what.seen)
+    parts = _logs_set(what.seen, what.proofs)
     parts.names["#through"] = what.tag
     parts.values[":until"] = until
     parts.set.append("took.#through = :until")
@@ -86,15 +87,6 @@ def _forwarding(a: Item, b: Item, merge_id: str, until: int) -> writes.Write:
     )  # fmt: skip
 
 
-def idle_positions(b: Item, tag: str) -> dict[str, int]:
-    """Positions of idle devices' logs that belong to a merged basket, by their stored names."""
-    if "archived" not in b:
-        return {}
-    pk, prefix = baskets.key(b["basket_id"])[0], "SEEN#"
-    found = {item["sk"].removeprefix(prefix): item["seq"] for item in reads.every("BASKET", pk, prefix=prefix)}
-    return {writer: seq for writer, seq in found.items() if writer.endswith(f"@{tag}")}
-
-
 def unmerge(a: Item, b: Item, what: Returned, record: Item) -> None:
     """Undo a merge: what is still as it came goes back to `a`, which is a basket of its own again.
 
@@ -118,13 +110,14 @@ def unmerge(a: Item, b: Item, what: Returned, record: Item) -> None:
         writes.update(
             "BASKET",
             baskets.key(a["basket_id"]),
-            set="#s = :open, dots = :dots, seen = :seen, recent = :recent, units = :units, #ttl = :ttl,"
+            set="#s = :open, dots = :dots, seen = :seen, proofs = :proofs, recent = :recent, units = :units, #ttl = :ttl,"
             f" {due.SET}, #v = #v + :one, #e = :event",
             remove="merged_to, merge_id",
             when="#s = :merged AND merge_id = :merge",
             values={
                 ":open": "open", ":merged": "merged", ":merge": record["merge_id"], ":dots": what.dots,
-                ":seen": what.seen, ":recent": what.recent, ":units": baskets.sum_of(what.dots), ":one": 1,
+                ":seen": what.seen, ":proofs": what.proofs, ":recent": what.recent, ":one": 1,
+                ":units": baskets.sum_of(what.dots),
                 ":ttl": clock.epoch_after(GUEST_KEPT_S),
                 ":event": events.of("basket.changed", change="unmerged", skus=baskets.skus_of(what.dots)),
             } | due.values(pk, clock.after(abandoned_after())),
@@ -142,11 +135,12 @@ def unmerge(a: Item, b: Item, what: Returned, record: Item) -> None:
     )  # fmt: skip
 
 
-def _logs_set(seen: Mapping[str, int]) -> Parts:
+def _logs_set(seen: Mapping[str, int], proofs: Mapping[str, list[str]]) -> Parts:
     parts = Parts()
     for place, (writer, seq) in enumerate(sorted(seen.items())):
         parts.names[f"#w{place}"], parts.values[f":w{place}"] = writer, seq
-        parts.set.append(f"seen.#w{place} = :w{place}")
+        parts.values[f":p{place}w"] = proofs.get(writer, [])
+        parts.set += [f"seen.#w{place} = :w{place}", f"proofs.#w{place} = :p{place}w"]
     return parts
 
 
@@ -154,5 +148,5 @@ def _logs_gone(writers: Iterable[str]) -> Parts:
     parts = Parts()
     for place, writer in enumerate(sorted(writers)):
         parts.names[f"#w{place}"] = writer
-        parts.remove.append(f"seen.#w{place}")
+        parts.remove += [f"seen.#w{place}", f"proofs.#w{place}"]
     return parts

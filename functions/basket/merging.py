@@ -25,6 +25,7 @@ class Taken:
     tag: str
     dots: dict[str, Packed]
     seen: dict[str, int]
+    proofs: dict[str, list[str]]
     recent: dict[str, int]
 
     @property
@@ -35,7 +36,7 @@ class Taken:
 
 def fits(b: Item, what: "Taken") -> bool:
     """Whether `b` can hold both."""
-    return items.size(dict(b)) + items.size(what.dots) + items.size(what.seen) <= _MOST_BYTES
+    return items.size(dict(b)) + items.size(what.dots) + items.size(what.seen) + items.size(what.proofs) <= _MOST_BYTES
 
 
 def taken(a: Item) -> Taken:
@@ -45,7 +46,9 @@ def taken(a: Item) -> Taken:
         baskets.moved_name(name, tag): replace(dot, via=dot.via or a["channel"], origin=tag, through=None).packed()
         for name, dot in baskets.dots(a).items()
     }
-    return Taken(tag, dots, {f"{writer}@{tag}": seq for writer, seq in a["seen"].items()}, dict(a["recent"]))
+    seen = {f"{writer}@{tag}": seq for writer, seq in a["seen"].items()}
+    proofs = {f"{writer}@{tag}": each for writer, each in a.get("proofs", {}).items()}
+    return Taken(tag, dots, seen, proofs, dict(a["recent"]))
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Returned:
     tag: str
     dots: dict[str, Packed]
     seen: dict[str, int]
+    proofs: dict[str, list[str]]
     recent: dict[str, int]
     leaves: dict[str, Packed]
     """The dots as `b` has them."""
@@ -67,10 +71,10 @@ class Returned:
         return baskets.quantities(self.dots)
 
 
-def returned(a: Item, b: Item, idle: Mapping[str, int]) -> Returned:
+def returned(a: Item, b: Item, logs: tuple[Mapping[str, int], Mapping[str, list[str]]]) -> Returned:
     """What goes back to `a`: the dots that are still as they came, and how far the logs of its devices are now.
 
-    `idle` are positions of a's logs that `b` keeps outside its item. Adds that came by a's address after the merge
+    `logs` are positions and proofs of a's logs by the names they have in `b`. Adds that came by a's address after the merge
     stay in `b`; `a` remembers their names, so that repeating such a request does not add a second time.
     """
     tag = baskets.tag(a["basket_id"])
@@ -82,9 +86,12 @@ def returned(a: Item, b: Item, idle: Mapping[str, int]) -> Returned:
             back[_name_before(name, tag)] = replace(dot, origin=None, via=via).packed()
         elif dot.through == tag and baskets.keyed(name):
             names[name] = baskets.stamp(b["dots"][name])
-    own = {writer: seq for writer, seq in b["seen"].items() if writer.endswith(f"@{tag}")}
-    latest = {writer.removesuffix(f"@{tag}"): seq for writer, seq in {**idle, **own}.items()}
-    return Returned(tag, back, dict(a["seen"]) | latest, dict(a["recent"]) | names, leaves, sorted(own))
+    positions, proofs = ({writer.removesuffix(f"@{tag}"): each for writer, each in of.items()} for of in logs)
+    forgets = sorted(writer for writer in b["seen"] if writer.endswith(f"@{tag}"))
+    return Returned(
+        tag, back, dict(a["seen"]) | positions, dict(a.get("proofs", {})) | proofs, dict(a["recent"]) | names, leaves,
+        forgets,
+    )  # fmt: skip
 
 
 def _name_before(name: str, tag: str) -> str:

@@ -1,11 +1,16 @@
-"""A device's log: operations in strict sequence, each applied exactly once, however late and however often sent."""
+"""A device's log: operations in strict sequence, each applied exactly once, however late and however often sent.
+
+What was applied at each place of a log is known for ever by a short digest, its *proof*. So a second log under the same
+name is told, and never takes the first one's operations for its own.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal
 
 from basket.basket import Edit, Limits, Opened, fitted, line
-from commerce import problems
+from commerce import baskets, problems
 from commerce.baskets import Dot
 
 Kind = Literal["add", "set", "remove", "save_for_later", "move_to_basket"]
@@ -20,6 +25,13 @@ class Operation:
     dot: Dot
     seen: tuple[str, ...] | None = None
     """Names of the dots of this SKU that the device knew; None means those that are there now."""
+    proof: str = ""
+    """See `proof_of`."""
+
+
+def proof_of(kind: Kind, sku: str, quantity: int | None, seen: Sequence[str] | None, at: datetime) -> str:
+    """30 bits of everything an operation says, its moment included: two logs may well say the same at one place."""
+    return baskets.digest_of([kind, sku, quantity, seen, at.astimezone(UTC).isoformat()])[:5]
 
 
 def pending(log: Sequence[Operation], applied: int) -> Sequence[Operation]:
@@ -32,30 +44,26 @@ def pending(log: Sequence[Operation], applied: int) -> Sequence[Operation]:
     return left
 
 
-def check_repeats(opened: Opened, writer: str, log: Sequence[Operation], applied: int) -> None:
-    """A repeated add must be the add it was. Raises 409 if not: two devices use one name, and one would lose lines."""
-    dots = opened.dots
+def check_repeats(log: Sequence[Operation], applied: int, proofs: Mapping[int, str]) -> None:
+    """What is repeated must be what was applied. Raises 409 if not: two logs have one name, and one would lose adds.
+
+    `proofs` of the applied operations by their places. The answer says where the logs part: all before is the same.
+    """
     for operation in log:
-        there = dots.get(f"{writer}|{operation.seq}")
-        if operation.seq > applied or there is None:
-            continue
-        same = operation.kind in ("add", "set") and operation.dot.quantity == there.quantity
-        moved = operation.kind in ("save_for_later", "move_to_basket")
-        if operation.dot.sku != there.sku or not (same or moved):
+        if operation.seq <= applied and proofs.get(operation.seq) != operation.proof:
             raise problems.conflict(
                 "sequence-conflict", f"Operation {operation.seq} was something else. Is this device's name used twice?",
-                seq=operation.seq,
+                seq=operation.seq, applied_seq=applied, expected_seq=applied + 1,
             )  # fmt: skip
 
 
 def apply(
     opened: Opened, writer: str, log: Sequence[Operation], applied: int, limits: Limits, hour: int
 ) -> Edit | None:
-    """What a batch does, as one edit; None if all of it was applied before.
+    """What a batch does, as one edit; None if all of it was applied before (see `check_repeats`).
 
     `writer` is the log's stored name, `applied` the last sequence applied. Raises 409 for a gap, or if it does not fit.
     """
-    check_repeats(opened, writer, log, applied)
     left = pending(log, applied)
     if not left:
         return None
@@ -65,7 +73,10 @@ def apply(
         now = _after(opened, now, writer, operation)
     put = {name: dot for name, dot in now.items() if name not in there}
     drop = {name: dot for name, dot in there.items() if name not in now}
-    edit = Edit("operations", put, drop, writer=writer, was_seq=applied, seq=left[-1].seq)
+    edit = Edit(
+        "operations", put, drop, writer=writer, was_seq=applied, seq=left[-1].seq,
+        proofs=tuple(operation.proof for operation in left),
+    )  # fmt: skip
     return fitted(opened, edit, limits, hour)
 
 
@@ -74,7 +85,8 @@ def adds_only(writer: str, log: Sequence[Operation]) -> Edit | None:
     if any(operation.kind != "add" for operation in log):
         return None
     put = {f"{writer}|{operation.seq}": operation.dot for operation in log}
-    return Edit("operations", put, writer=writer, was_seq=log[0].seq - 1, seq=log[-1].seq)
+    proofs = tuple(operation.proof for operation in log)
+    return Edit("operations", put, writer=writer, was_seq=log[0].seq - 1, seq=log[-1].seq, proofs=proofs)
 
 
 def _after(opened: Opened, now: Mapping[str, Dot], writer: str, operation: Operation) -> dict[str, Dot]:

@@ -7,6 +7,7 @@ import contextlib
 from typing import Any
 
 from basket import table
+from basket.parts import GUEST_KEPT_S
 from commerce import baskets, clock, due, events, ids, inbox, problems, reads, writes
 
 Item = dict[str, Any]
@@ -19,7 +20,7 @@ _ATTEMPTS = 8
 
 def create(channel: str, market: str, location_id: str | None) -> Item:
     """A new guest basket."""
-    item = _fresh(channel, market, location_id) | {"ttl": clock.epoch_after(table.GUEST_KEPT_S)}
+    item = _fresh(channel, market, location_id) | {"ttl": clock.epoch_after(GUEST_KEPT_S)}
     writes.commit(writes.put("BASKET", item))
     return item
 
@@ -30,7 +31,7 @@ def _fresh(channel: str, market: str, location_id: str | None = None) -> Item:
     item = {
         "pk": pk, "sk": sk, "basket_id": basket_id, "state": "open", "channel": channel, "market": market,
         "version": 1, "event": events.of("basket.changed", change="created"),
-        "dots": {}, "recent": {}, "seen": {}, "units": 0,
+        "dots": {}, "recent": {}, "seen": {}, "proofs": {}, "units": 0,
     }  # fmt: skip
     # In the index from the start: so that no add has to pay for getting there.
     return (
@@ -172,7 +173,7 @@ def _emptied(basket_id: str, owner: str) -> writes.Write:
     return writes.update(
         "BASKET",
         baskets.key(basket_id),
-        set="dots = :none, recent = :none, seen = :none, took = :none, units = :zero, #ttl = :ttl,"
+        set="dots = :none, recent = :none, seen = :none, proofs = :none, took = :none, units = :zero, #ttl = :ttl,"
         " #v = #v + :one, #e = :event",
         remove=f"#o, customer_id, last_order, {due.REMOVE}",
         when="customer_id = :owner",

@@ -1,29 +1,23 @@
 """Store: a basket, opened as its caller may see it, edited in one request.
 
-Keys: `B#<basket>`/`-` the basket, `B#<basket>`/`SEEN#<writer>` the log position of an idle device. Layout and costs:
-docs/decisions/basket-layout.md; merged baskets: docs/decisions/basket-forwarding.md.
+Key: `B#<basket>`/`-`; `logs` keeps more beside it. Layout and costs: docs/decisions/basket-layout.md; merged baskets:
+docs/decisions/basket-forwarding.md.
 """
 
 import contextlib
 import os
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from basket import basket as rules
+from basket import logs
 from basket.basket import Edit, Limits, Opened
+from basket.parts import GUEST_KEPT_S, Parts
 from commerce import baskets, clock, due, events, problems, reads, writes
 from commerce.baskets import BasketChanged
 from commerce.principal import Principal
 
 Item = dict[str, Any]
-
-GUEST_KEPT_S = 30 * 24 * 3600
-"""A guest's basket goes after 30 days without an edit. Owned baskets stay."""
-GUEST_TOKEN_S = 180 * 24 * 3600
-"""How long a guest's token works, and how long a merged basket's old address and the merge's undo do."""
-MOST_LOGS = 32
-"""So many devices' log positions are kept in the basket itself; idle ones move to items of their own."""
 
 
 def abandoned_after() -> int:
@@ -73,17 +67,6 @@ def unread(basket_id: str) -> Opened:
     return Opened({"basket_id": basket_id}, read=False)
 
 
-def log_position(at: Opened, writer: str) -> int:
-    """How far a device's log was applied, by the stored name of the log; also if the device was idle for long."""
-    position: int | None = at.item["seen"].get(writer)
-    if position is None and "archived" in at.item:
-        keys = [(baskets.key(at.item["basket_id"])[0], f"SEEN#{writer}")]
-        if at.through:
-            keys.append((baskets.key(baskets.untag(at.through))[0], f"SEEN#{writer.removesuffix('@' + at.through)}"))
-        position = max((item["seq"] for item in reads.get_many({"BASKET": keys})["BASKET"].values()), default=0)
-    return position or 0
-
-
 # ------------------------------------------------------------------------------------------------------- editing
 
 
@@ -93,28 +76,29 @@ def write(caller: Principal, at: Opened, edit: Edit, limits: Limits) -> Opened:
     Raises `BasketChanged` (with the item as it is) when the basket is not what the edit was decided on: no longer
     open here, the log elsewhere, a dot that was to go gone already, a name used, or no room without looking.
     """
-    idle = _idle_logs(at, edit)
-    fragment = _fragment(caller, at, edit, limits, idle)
+    fragment, beside = _fragments(caller, at, edit, limits)
     try:
-        if not idle:
+        if not beside:
             return Opened(writes.commit(fragment, read_back=True) or {}, at.through, at.partial)
-        writes.commit(fragment, [_archived(at, writer, seq) for writer, seq in idle.items()])
+        writes.commit(fragment, beside)
     except writes.Refused as refused:
         raise refused.first(BasketChanged) or refused from None
     return opened(caller, at.basket_id, reads.get("BASKET", baskets.key(at.basket_id)))
 
 
-def _fragment(caller: Principal, at: Opened, edit: Edit, limits: Limits, idle: Mapping[str, int]) -> writes.Write:
+def _fragments(
+    caller: Principal, at: Opened, edit: Edit, limits: Limits
+) -> tuple[writes.Write, list[writes.Write]]:
     touched = [dot for dots in (edit.put, edit.drop) for dot in dots.values()]
     parts = Parts()
     _address(parts, caller, at)
     _room(parts, at, edit, limits)
     _names_unused(parts, edit)
-    _log(parts, at, edit, idle)
+    beside = logs.advance(parts, at, edit)
     _kept(parts, caller, at)
     if edit.put:
         parts.look_after(baskets.key(at.item["basket_id"])[0], abandoned_after())
-    return baskets.change(
+    fragment = baskets.change(
         at.item,
         events.of("basket.changed", change=edit.change, skus=rules.skus(touched)),
         put={name: dot.packed() for name, dot in edit.put.items()},
@@ -122,26 +106,7 @@ def _fragment(caller: Principal, at: Opened, edit: Edit, limits: Limits, idle: M
         forget=edit.forget,
         set=parts.set, remove=parts.remove, when=parts.when, values=parts.values, names=parts.names,
     )  # fmt: skip
-
-
-class Parts:
-    """The parts of an update, gathered."""
-
-    def __init__(self) -> None:
-        self.set: list[str] = []
-        self.remove: list[str] = []
-        self.when: list[str] = []
-        self.values: dict[str, Any] = {}
-        self.names: dict[str, str] = {}
-
-    def look_after(self, pk: str, seconds: int) -> None:
-        """The sweeper looks at the basket then, unless it is to do so sooner.
-
-        Only a basket that fell silent gets a new moment: moving it with every edit would write the index each time.
-        """
-        at = due.fields(pk, clock.after(seconds))
-        self.set += [f"{name} = if_not_exists({name}, :{name})" for name in at]
-        self.values |= {f":{name}": value for name, value in at.items()}
+    return fragment, beside
 
 
 def _address(parts: Parts, caller: Principal, at: Opened) -> None:
@@ -182,35 +147,6 @@ def _names_unused(parts: Parts, edit: Edit) -> None:
             parts.when.append(f"attribute_not_exists(recent.#n{place})")
 
 
-def _log(parts: Parts, at: Opened, edit: Edit, idle: Mapping[str, int]) -> None:
-    """The device's log is exactly where this batch begins, and then where it ends."""
-    if edit.writer is None:
-        return
-    parts.names["#writer"] = edit.writer
-    parts.set.append("seen.#writer = :seq")
-    parts.values[":seq"] = edit.seq
-    in_item = edit.was_seq > 0 if not at.read else edit.writer in at.item["seen"]
-    if in_item:
-        parts.when.append("seen.#writer = :was_seq")
-        parts.values[":was_seq"] = edit.was_seq
-    else:
-        parts.when.append("attribute_not_exists(seen.#writer)")
-        # Its position may be in an item of its own. Whoever has not looked there must not begin anew.
-        archived = at.item.get("archived")
-        parts.when.append("archived = :was_archived" if archived else "attribute_not_exists(archived)")
-        parts.values |= {":was_archived": archived} if archived else {}
-        if not at.read:
-            parts.when.append("size(seen) < :logs")
-            parts.values[":logs"] = MOST_LOGS
-    for place, (writer, seq) in enumerate(idle.items()):
-        parts.names[f"#i{place}"], parts.values[f":i{place}"] = writer, seq
-        parts.when.append(f"seen.#i{place} = :i{place}")
-        parts.remove.append(f"seen.#i{place}")
-    if idle:
-        parts.set.append("archived = :archived")
-        parts.values[":archived"] = (at.item.get("archived") or 0) + len(idle)
-
-
 def _kept(parts: Parts, caller: Principal, at: Opened) -> None:
     """A guest's basket lives on with each edit. Who does not know whose it is makes sure that it lives long enough."""
     guests = "ttl" in at.item or (caller.kind == "guest" and not at.through)
@@ -223,22 +159,6 @@ def _kept(parts: Parts, caller: Principal, at: Opened) -> None:
     else:
         return
     parts.names["#ttl"] = "ttl"
-
-
-def _idle_logs(at: Opened, edit: Edit) -> dict[str, int]:
-    """The log positions that leave the basket when one more device comes than it keeps: of devices without a dot."""
-    if edit.writer is None or not at.read or edit.writer in at.item["seen"] or len(at.item["seen"]) < MOST_LOGS:
-        return {}
-    busy = {name.partition("|")[0] for name in at.item["dots"]}
-    by_use = sorted(at.item["seen"].items(), key=lambda entry: (entry[0] in busy, entry[0]))
-    return dict(by_use[: MOST_LOGS // 2])
-
-
-def _archived(at: Opened, writer: str, seq: int) -> writes.Write:
-    item: Item = {"pk": baskets.key(at.item["basket_id"])[0], "sk": f"SEEN#{writer}", "seq": seq}
-    if "ttl" in at.item:
-        item["ttl"] = clock.epoch_after(GUEST_TOKEN_S)
-    return writes.put("BASKET", item, when="")
 
 
 def look_after(pk: str, sk: str) -> None:

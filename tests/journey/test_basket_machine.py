@@ -416,12 +416,14 @@ class Baskets(RuleBasedStateMachine):
 
 def play(examples: int, steps: int = 25) -> None:
     """Play random stories, the same ones each time."""
-    run_state_machine_as_test(
-        Baskets,
-        settings=settings(
-            max_examples=examples, stateful_step_count=steps, deadline=None, database=None, derandomize=True,
-            phases=[Phase.generate], suppress_health_check=list(HealthCheck), print_blob=False,
-        ),
+    run_state_machine_as_test(Baskets, settings=settings_for(examples, steps))
+
+
+def settings_for(examples: int, steps: int) -> settings:
+    """Of a machine that plays the same stories each time."""
+    return settings(
+        max_examples=examples, stateful_step_count=steps, deadline=None, database=None, derandomize=True,
+        phases=[Phase.generate], suppress_health_check=list(HealthCheck), print_blob=False,
     )  # fmt: skip
 
 
@@ -451,8 +453,8 @@ def read_modify_write(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def no_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
     """A log whose repeats are recognised by what is in the basket only."""
-    monkeypatch.setattr("basket.table._log", lambda *parts: None)
-    monkeypatch.setattr("basket.table.log_position", lambda at, writer: 0)
+    monkeypatch.setattr("basket.logs.advance", lambda *parts: [])
+    monkeypatch.setattr("basket.logs.position", lambda at, writer: 0)
     monkeypatch.setattr("basket.operations.pending", lambda log, applied: log)
     monkeypatch.setattr("basket.operations.check_repeats", lambda *parts: None)
 

@@ -39,8 +39,8 @@ class Counter:
         self.basket = world.call("POST", "/baskets", json={"channel": "till"}).json["basket"]["basket_id"]
         self.token = world.token("device", sub="till-ams-1", location_id="ams-kalverstraat")
 
-    def send(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        answer = self.world.call("POST", path, self.token, json=body)
+    def send(self, path: str, body: dict[str, Any], key: str | None = None) -> tuple[int, dict[str, Any]]:
+        answer = self.world.call("POST", path, self.token, json=body, key=key)
         return answer.status, answer.json
 
     def lines(self) -> dict[str, int]:
@@ -53,7 +53,7 @@ def counter(world: World) -> Counter:
     return Counter(world)
 
 
-def offline(path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def offline(path: str, body: dict[str, Any], key: str | None = None) -> tuple[int, dict[str, Any]]:
     raise Offline("no line")
 
 
@@ -75,8 +75,8 @@ def test_lost_answers_and_restarts_change_nothing(counter: Counter, tmp_path: Pa
     # GIVEN a line on which half of the answers are lost
     random = Random(1)
 
-    def shaky(path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        answer = counter.send(path, body)
+    def shaky(path: str, body: dict[str, Any], key: str | None = None) -> tuple[int, dict[str, Any]]:
+        answer = counter.send(path, body, key)
         if random.random() < 0.5:
             raise Offline("lost")
         return answer
@@ -147,17 +147,119 @@ def test_a_basket_that_is_gone_does_not_hold_up_the_others(counter: Counter, tmp
     assert (report.stuck[gone]["status"], report.applied, report.left) == (404, 1, 1)
 
 
+@pytest.mark.parametrize("gone", [False, True])
 @pytest.mark.parametrize("same", [True, False])
-def test_a_till_that_lost_its_log_is_told(counter: Counter, tmp_path: Path, same: bool) -> None:
-    """Its next operations would pass for repeats and be lost: it needs a new name."""
+def test_a_till_that_lost_its_log_goes_on_under_a_new_name(
+    counter: Counter, tmp_path: Path, same: bool, gone: bool
+) -> None:
+    """Its operations would pass for repeats of what the lost log said, and be lost."""
     till = Till(tmp_path / "log", "till-ams-1")
     till.add(counter.basket, "TEE", 1)
     till.add(counter.basket, "TEE", 1)
+    if gone:
+        till.remove(counter.basket, "TEE")
     till.sync(counter.send)
     new = Till(tmp_path / "new", "till-ams-1")
     new.add(counter.basket, "TEE" if same else "MUG", 1)
+    report = new.sync(counter.send)
+    assert (report.applied, report.left) == (1, 0)
+    assert report.renamed == {counter.basket: new.logs[counter.basket].name} != {counter.basket: "till-ams-1"}
+    there = 0 if gone else 2
+    assert counter.lines() == ({"TEE": there + 1} if same else {"TEE": there, "MUG": 1} if there else {"MUG": 1})
+
+
+def test_two_installations_of_one_name_lose_nothing_and_count_nothing_twice(counter: Counter, tmp_path: Path) -> None:
+    # GIVEN two tills that were installed under one name, half of whose answers are lost, and which restart now and then
+    random, want = Random(3), 0
+
+    def shaky(path: str, body: dict[str, Any], key: str | None = None) -> tuple[int, dict[str, Any]]:
+        answer = counter.send(path, body, key)
+        if random.random() < 0.5:
+            raise Offline("lost")
+        return answer
+
+    tills = [Till(tmp_path / f"log-{each}", "till-ams-1") for each in range(2)]
+    for _ in range(30):
+        # WHEN both add, and now and then sync
+        which = random.randrange(2)
+        tills[which].add(counter.basket, "TEE", 1)
+        want += 1
+        if random.random() < 0.6:
+            tills[which].sync(shaky)
+        if random.random() < 0.2:
+            tills[which].compact()
+        if random.random() < 0.2:
+            tills[which].close()
+            tills[which] = Till(tmp_path / f"log-{which}", "till-ams-1")
+    for till in tills:
+        assert till.sync(counter.send).left == 0
+    # THEN
+    assert counter.lines() == {"TEE": want}
+    names = {till.logs[counter.basket].name for till in tills}
+    assert len(names) == 2
+    assert len([name for name in names if name != "till-ams-1"]) >= 1
+
+
+@pytest.mark.parametrize("device", ["till-ams-1", "tablet"])
+def test_under_a_new_name_a_till_still_removes_what_it_saw_and_no_more(
+    counter: Counter, tmp_path: Path, device: str
+) -> None:
+    # GIVEN a till of which the server has an add, and a second installation that took the next place
+    one, other = Till(tmp_path / "one", device), Till(tmp_path / "other", device)
+    one.add(counter.basket, "TEE", 2)
+    one.sync(counter.send)
+    counter.send(
+        f"/baskets/{counter.basket}/operations",
+        {"device_id": device, "operations": [
+            {"seq": 2, "op": "add", "sku": "MUG", "quantity": 5, "at": "2026-11-21T09:30:00Z"}]},
+    )  # fmt: skip
+    # WHEN the first adds more, and removes both as it knows them
+    one.add(counter.basket, "TEE", 1)
+    one.add(counter.basket, "MUG", 1)
+    one.remove(counter.basket, "TEE")
+    one.close()
+    one = Till(tmp_path / "one", device)
+    report = one.sync(counter.send)
+    # THEN
+    assert (report.applied, report.left, list(report.renamed)) == (3, 0, [counter.basket])
+    assert counter.lines() == {"MUG": 6}
+    # AND it goes on, also after a restart and a compaction
+    one.compact()
+    one.close()
+    one = Till(tmp_path / "one", device)
+    one.add(counter.basket, "TEE", 4)
+    one.remove(counter.basket, "MUG")
+    assert (one.sync(counter.send).applied, counter.lines()) == (2, {"TEE": 4})
+    other.close()
+
+
+def test_a_restored_backup_goes_on_under_a_new_name(counter: Counter, tmp_path: Path) -> None:
+    # GIVEN a till whose log was copied, and which went on after that
+    till = Till(tmp_path / "log", "till-ams-1")
+    till.add(counter.basket, "TEE", 1)
+    (tmp_path / "backup").write_bytes((tmp_path / "log").read_bytes())
+    till.add(counter.basket, "MUG", 2)
+    till.sync(counter.send)
+    # WHEN the copy is put back and goes on
+    backup = Till(tmp_path / "backup", "till-ams-1")
+    assert backup.sync(counter.send).renamed == {}
+    backup.add(counter.basket, "MUG", 3)
+    assert list(backup.sync(counter.send).renamed) == [counter.basket]
+    # THEN
+    assert counter.lines() == {"TEE": 1, "MUG": 5}
+
+
+def test_a_server_that_lost_something_is_not_papered_over(counter: Counter, tmp_path: Path) -> None:
+    till = Till(tmp_path / "log", "till-ams-1")
+    till.add(counter.basket, "TEE", 1)
+    till.sync(counter.send)
+    till.add(counter.basket, "TEE", 1)
+
+    def forgetful(path: str, body: dict[str, Any], key: str | None = None) -> tuple[int, dict[str, Any]]:
+        return 409, {"type": "/problems/sequence-gap", "expected_seq": 1, "applied_seq": 0, "detail": "1 is next"}
+
     with pytest.raises(OutOfStep):
-        new.sync(counter.send)
+        till.sync(forgetful)
 
 
 def test_one_till_at_a_time(tmp_path: Path) -> None:
@@ -260,9 +362,9 @@ def test_whatever_the_kills_left_arrives_exactly_once(counter: Counter, tmp_path
     till = Till(tmp_path / "log", "till-ams-1")
     recorded = till.logs[counter.basket].last
 
-    def twice(path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        counter.send(path, body)
-        return counter.send(path, body)
+    def twice(path: str, body: dict[str, Any], key: str | None = None) -> tuple[int, dict[str, Any]]:
+        counter.send(path, body, key)
+        return counter.send(path, body, key)
 
     assert till.sync(twice).left == 0
     # THEN

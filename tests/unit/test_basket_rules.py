@@ -1,5 +1,6 @@
 """What edits do to a basket's set of dots, on paper: no store, no clock."""
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def dot(sku: str = "TEE", quantity: int = 1, at: int = 0, **more: Any) -> Dot:
 
 def item(dots: dict[str, Dot] | None = None, basket_id: str = B, **more: Any) -> dict[str, Any]:
     packed = {name: each.packed() for name, each in (dots or {}).items()}
-    known = {"basket_id": basket_id, "channel": "web", "dots": packed, "recent": {}, "seen": {}, "version": 7}
+    known = {"basket_id": basket_id, "channel": "web", "dots": packed, "recent": {}, "seen": {}, "proofs": {}, "version": 7}
     return known | {"units": baskets.sum_of(packed)} | more
 
 
@@ -182,7 +183,8 @@ def test_names_of_gone_dots_are_forgotten_after_a_day_and_limited_before() -> No
 
 
 def op(seq: int, kind: Kind, sku: str = "TEE", quantity: int = 1, seen: tuple[str, ...] | None = None) -> Operation:
-    return Operation(seq, kind, dot(sku, quantity, at=seq), seen)
+    proof = operations.proof_of(kind, sku, quantity, seen, datetime(2026, 11, 21, 9, 30, tzinfo=UTC))
+    return Operation(seq, kind, dot(sku, quantity, at=seq), seen, proof)
 
 
 def test_a_log_applies_in_order_and_once() -> None:
@@ -206,12 +208,27 @@ def test_a_gap_is_refused_with_what_is_expected(first: int, applied: int, expect
 
 
 def test_two_devices_under_one_name_are_told_rather_than_one_of_them_lost() -> None:
-    opened = basket({"till|1": dot("TEE", 2)})
+    there = op(1, "add", "TEE", 2)
+    proofs = {1: there.proof}
     for other in (op(1, "add", "MUG", 2), op(1, "add", "TEE", 1), op(1, "remove", "TEE", 0)):
         with pytest.raises(Problem) as refused:
-            operations.apply(opened, "till", [other], 1, TRADE, HOUR)
+            operations.check_repeats([other], 1, proofs)
         assert refused.value.slug == "sequence-conflict"
-    assert operations.apply(opened, "till", [op(1, "add", "TEE", 2)], 1, TRADE, HOUR) is None
+    operations.check_repeats([there, op(2, "add")], 1, proofs)
+    with pytest.raises(Problem):  # what cannot be proved is not taken for a repeat
+        operations.check_repeats([there], 1, {})
+
+
+def test_a_proof_tells_operations_apart_by_all_they_say() -> None:
+    at = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+    said = [
+        ("add", "TEE", 1, None, at), ("set", "TEE", 1, None, at), ("add", "MUG", 1, None, at),
+        ("add", "TEE", 2, None, at), ("remove", "TEE", None, None, at), ("remove", "TEE", None, (), at),
+        ("remove", "TEE", None, ("a",), at), ("add", "TEE", 1, None, at + timedelta(microseconds=1)),
+    ]  # fmt: skip
+    assert len({operations.proof_of(*each) for each in said}) == len(said)
+    abroad = at.astimezone(timezone(timedelta(hours=5)))
+    assert operations.proof_of("add", "TEE", 1, None, at) == operations.proof_of("add", "TEE", 1, None, abroad)
 
 
 def test_what_a_device_did_not_see_survives_its_removal() -> None:
@@ -271,16 +288,18 @@ def test_only_adds_can_be_written_unseen() -> None:
 
 def test_merge_and_undo_are_the_identity() -> None:
     # GIVEN two baskets that the same till worked on
-    a = item({"till|1": dot("A", 2), "k": dot("B", via="app")}, A, seen={"till": 1, "x": 4}, recent={"r": 1})
+    a = item({"till|1": dot("A", 2), "k": dot("B", via="app")}, A, seen={"till": 1, "x": 4}, recent={"r": 1},
+             proofs={"till": ["p1"], "x": ["p3", "p4"]})  # fmt: skip
     b = item({"till|1": dot("C", 3)}, B, seen={"till": 9})
     # WHEN a is taken into b, and out again
     what = merging.taken(a)
     merged = b | {"dots": b["dots"] | what.dots, "seen": b["seen"] | what.seen, "recent": what.recent}
+    merged["proofs"] = what.proofs
     assert baskets.quantities(merged["dots"]) == {"A": 2, "C": 3, "B": 1}
-    back = merging.returned(a | {"dots": {}}, merged, {})
+    back = merging.returned(a | {"dots": {}}, merged, (what.seen, what.proofs))
     # THEN
     assert back.dots == a["dots"]
-    assert back.seen == a["seen"]
+    assert (back.seen, back.proofs) == (a["seen"], a["proofs"])
     assert back.recent == a["recent"]
     assert {name: d for name, d in merged["dots"].items() if name not in back.leaves} == b["dots"]
     assert {writer: seq for writer, seq in merged["seen"].items() if writer not in back.forgets} == b["seen"]
@@ -296,7 +315,8 @@ def test_undo_leaves_what_was_touched_or_added_since_and_remembers_its_keys() ->
     }
     b = item({}, B) | {"dots": edited, "seen": {f"till@{TAG}": 6}}
     # WHEN
-    back = merging.returned(a | {"dots": {}, "seen": {"till": 2, "idle": 1}}, b, {f"idle@{TAG}": 3})
+    logs = {f"idle@{TAG}": 3, f"till@{TAG}": 6}, {f"till@{TAG}": ["p6"]}
+    back = merging.returned(a | {"dots": {}, "seen": {"till": 2, "idle": 1}}, b, logs)
     # THEN
     assert baskets.quantities(back.dots) == {"B": 1}
     assert set(back.recent) == {"k3"}

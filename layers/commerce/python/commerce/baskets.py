@@ -7,6 +7,7 @@ Item `B#<id>` / `-`. The lines are an add-wins set of *dots*; a dot is one accep
                                                  or `=<random>` for a line set by a simple client
     recent{name: stamp}   gone dots that were named after a key, for a day: repeating such an add changes nothing
     seen{writer: seq}     how far each device's log was applied
+    proofs{writer: [..]}  digests of the last operations of each log (those before are in items of their own)
     units                 the sum of all quantities
 
 A line's quantity is the sum of its dots. Why dots are lists and names carry no SKU: docs/decisions/basket-layout.md.
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from commerce import clock, due, events, reads, writes
+from commerce import clock, due, events, reads, tokens, writes
 
 PER_DOT_LIMIT = 60
 """Up to here single dots are named in the expression (4 KB at most); above, the whole map is written back."""
@@ -117,6 +118,11 @@ def keyed(name: str) -> bool:
 def short_digest(*parts: str) -> str:
     """48 bits in 8 characters: enough to tell the thousand names a basket may know from each other."""
     return base64.urlsafe_b64encode(hashlib.sha256("\n".join(parts).encode()).digest()[:6]).decode()
+
+
+def digest_of(value: Any) -> str:
+    """As `short_digest`, of JSON-like data."""
+    return short_digest(tokens.digest(value))
 
 
 def tag(basket_id: str) -> str:
