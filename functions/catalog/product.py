@@ -15,6 +15,7 @@ WAS_KEPT_S = 24 * 3600
 """Past prices are kept a day: no price receipt lives longer."""
 
 _WAS_KEPT = 20
+"""So many of each currency: repricing one, or all at once, never costs another its past."""
 
 
 def revise(old: Mapping[str, Any] | None, said: Mapping[str, Any], now: str, keep_since: str) -> dict[str, Any] | None:
@@ -64,4 +65,8 @@ def _amount(prices: Mapping[str, Any], currency: str) -> int | None:
 
 
 def _lately(was: list[dict[str, Any]], since: str) -> list[dict[str, Any]]:
-    return [each for each in was if each["until"] > since][-_WAS_KEPT:]
+    kept: dict[str, list[dict[str, Any]]] = {}
+    for each in was:
+        if each["until"] > since:
+            kept.setdefault(each["currency"], []).append(each)
+    return sorted((each for past in kept.values() for each in past[-_WAS_KEPT:]), key=lambda each: each["until"])

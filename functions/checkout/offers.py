@@ -1,12 +1,11 @@
 """What a basket may be ordered as: by whom, in which version, at which price."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from checkout import order as rules
 from checkout.views import PriceReceiptBody
-from commerce import baskets, clock, pricing, problems
+from commerce import baskets, pricing, problems
 from commerce.markets import Market
 from commerce.pricing import PricedLine, Totals
 from commerce.principal import Principal
@@ -63,38 +62,27 @@ def priced(
     market: Market,
     shown: PriceReceiptBody | None,
 ) -> tuple[list[PricedLine], Totals]:
-    """Lines and totals at the prices that count: those of a receipt while it holds, otherwise today's.
+    """Lines and totals at the prices that count: today's, or those a living receipt promises if they are lower.
 
-    Raises 409 `not-sold`, 409 `price-changed` when an expired receipt promised another total, and 422 for a receipt
-    that is not ours.
+    Raises 422 for a receipt that is not ours, 409 `not-sold` for what has no price today, and 409 `price-changed` when
+    the same lines cost more than was shown and the promise is over, or nobody can tell any more what it was.
     """
-    receipt = pricing.Receipt(shown.id, shown.expires_at, shown.signature) if shown else None
-    try:
-        promised_at = pricing.honoured_at(basket_id, receipt) if receipt else None
-    except ValueError:
-        raise problems.invalid(["body", "price_receipt"], "This is not a price receipt of this basket.") from None
-    lines, unsold = pricing.price_lines(quantities, products, market, promised_at)
+    promise = _promise(basket_id, shown) if shown else None
+    lines, unsold = pricing.price_lines(quantities, products, market)
     if unsold:
         raise problems.conflict("not-sold", "Some things are not sold here (any more).", skus=sorted(unsold)[:100])
-    totals = pricing.totals(lines)
-    if receipt and promised_at is None and _dearer_or_cheaper(receipt, quantities, products, market, lines):
-        total = {"amount": totals.total, "currency": market.currency}
+    if promise is None or not promise.is_of(lines):
+        return lines, pricing.totals(lines)  # a receipt of other things promises nothing
+    if promise.living and (then := promise.as_shown(quantities, products, market)):
+        lines = min(lines, then, key=lambda each: pricing.totals(each).total)
+    elif not promise.kept_by(lines):
+        total = {"amount": pricing.totals(lines).total, "currency": market.currency}
         raise problems.conflict("price-changed", "Prices changed since they were shown.", total=total)
-    return lines, totals
+    return lines, pricing.totals(lines)
 
 
-def _dearer_or_cheaper(
-    receipt: pricing.Receipt,
-    quantities: Mapping[str, int],
-    products: Mapping[str, Mapping[str, Any]],
-    market: Market,
-    lines: list[PricedLine],
-) -> bool:
-    """Whether this basket cost another total when the receipt was made. What is too old to tell counts as changed."""
-    if pricing.still_true(receipt, lines):
-        return False
-    shown_at = pricing.shown_at(receipt)
-    if clock.parse(shown_at) < clock.now() - timedelta(hours=pricing.HISTORY_HOURS):
-        return True
-    then, _ = pricing.price_lines(quantities, products, market, shown_at)
-    return pricing.totals(then).total != pricing.totals(lines).total
+def _promise(basket_id: str, shown: PriceReceiptBody) -> pricing.Promise:
+    try:
+        return pricing.promise(basket_id, pricing.Receipt(shown.id, shown.expires_at, shown.signature))
+    except ValueError:
+        raise problems.invalid(["body", "price_receipt"], "This is not a price receipt of this basket.") from None

@@ -1,20 +1,20 @@
 """Prices and totals: the same sum on every channel, because there is one place that adds.
 
-A product item keeps `prices{currency: {amount, since}}` and `was[{currency, amount, until}]`, so the price that was
-shown at a moment can still be told afterwards. Amounts are gross (tax included) minor units.
+A product item keeps `prices{currency: {amount, since}}` and `was[{currency, amount, until}]`, the last prices of each
+currency, so that what was shown at a moment can be told for a while. Amounts are gross (tax included) minor units.
+What a price receipt promises: docs/decisions/price-receipts.md.
 """
 
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from commerce import clock, reads, tokens
 from commerce.markets import Market
 from commerce.money import tax_included
 
-HISTORY_HOURS = 24
-"""How long the catalog remembers what a price was."""
 _CACHE_SIZE = 5000
 _cache: dict[str, tuple[float, dict[str, Any]]] = {}
 
@@ -51,14 +51,19 @@ def product_key(sku: str) -> tuple[str, str]:
 
 
 def price_at(product: Mapping[str, Any], currency: str, at: str | None = None) -> int | None:
-    """The gross unit price in a currency, now or as it was at `at` (ISO time); None if not sold in it."""
+    """The gross unit price in a currency, now or as it was at `at` (ISO time); None if not sold in it.
+
+    The catalog forgets: what it says of an older moment counts only where something proves it (`Promise.as_shown`).
+    """
     if at is not None:
         past = [was for was in product.get("was", []) if was["currency"] == currency and at < was["until"]]
         if past:
             amount: int = min(past, key=lambda was: str(was["until"]))["amount"]
             return amount
     price = product.get("prices", {}).get(currency)
-    return None if price is None else int(price["amount"])
+    if price is None or (at is not None and at < price["since"]):
+        return None
+    return int(price["amount"])
 
 
 def price_lines(
@@ -111,46 +116,89 @@ def forget() -> None:
     _cache.clear()
 
 
+_FORMAT = "r2"
+_A_MOMENT = timedelta(milliseconds=1)
+_MOST_MOMENTS = 50
+"""So many earlier moments are tried to find the prices that were shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A promise: these lines cost this much if ordered before `expires_at`."""
+    """What the shopper holds: this was shown, and holds until `expires_at`."""
 
     id: str
     expires_at: str
     signature: str
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a receipt of ours says: these lines at these prices (both as digests), this total, shown at `moment`."""
+
+    moment: str
+    lines: str
+    prices: str
+    total: int | None
+    """None in a receipt of an earlier format, which is as good as expired."""
+    living: bool
+
+    def is_of(self, lines: list[PricedLine]) -> bool:
+        """Whether these are the things and quantities that were shown."""
+        return self.total is None or self.lines == _lines_digest(lines)
+
+    def kept_by(self, lines: list[PricedLine]) -> bool:
+        """Whether these lines cost no more than what was shown."""
+        if self.total is None:
+            return self.prices == _early_digest(lines)
+        return totals(lines).total <= self.total
+
+    def as_shown(
+        self, quantities: Mapping[str, int], products: Mapping[str, Mapping[str, Any]], market: Market
+    ) -> list[PricedLine] | None:
+        """The lines as they were shown; None if the catalog cannot tell any more.
+
+        Prices may have been shown from a cache that was a little behind, so moments before are tried too. The digest
+        decides: no price counts that was not shown.
+        """
+        ended = {was["until"] for sku in quantities for was in products[sku].get("was", [])}
+        before = sorted((until for until in ended if until <= self.moment), reverse=True)[:_MOST_MOMENTS]
+        for moment in [self.moment, *(clock.iso(clock.parse(until) - _A_MOMENT) for until in before)]:
+            lines, unsold = price_lines(quantities, products, market, moment)
+            if not unsold and _prices_digest(lines, market) == self.prices:
+                return lines
+        return None
+
+
 def receipt(basket_id: str, lines: list[PricedLine], market: Market) -> Receipt:
-    """Sign what was shown: basket, moment, and a digest of each line's price."""
+    """Sign what is shown: the basket, the moment, its lines, quantities, prices and total."""
     expires_at = clock.after(market.receipt_seconds)
-    identity = f"{clock.iso()}~{_shown(lines)}"
-    return Receipt(identity, expires_at, tokens.sign("price", _promise(basket_id, identity, expires_at)))
+    shown = (_FORMAT, clock.iso(), _lines_digest(lines), _prices_digest(lines, market), str(totals(lines).total))
+    identity = "~".join(shown)
+    return Receipt(identity, expires_at, tokens.sign("price", _signed(basket_id, identity, expires_at)))
 
 
-def honoured_at(basket_id: str, shown: Receipt) -> str | None:
-    """The moment whose prices a receipt promises, or None once it has expired.
-
-    Raises ValueError if we never made this promise for this basket.
-    """
-    payload = tokens.read("price", shown.signature)
-    if payload != _promise(basket_id, shown.id, shown.expires_at):
+def promise(basket_id: str, shown: Receipt) -> Promise:
+    """What a receipt promises. Raises ValueError if we never made this promise for this basket."""
+    if tokens.read("price", shown.signature) != _signed(basket_id, shown.id, shown.expires_at):
         raise ValueError("not a price receipt of this basket")
-    return shown_at(shown) if clock.iso() <= shown.expires_at else None
+    match shown.id.split("~"):
+        case [said, moment, lines, prices, total] if said == _FORMAT:
+            return Promise(moment, lines, prices, int(total), clock.iso() <= shown.expires_at)
+    moment, _, prices = shown.id.partition("~")
+    return Promise(moment, "", prices, None, living=False)
 
 
-def shown_at(shown: Receipt) -> str:
-    """The moment a receipt was made, as ISO text. Only meaningful once `honoured_at` found it to be ours."""
-    return shown.id.partition("~")[0]
+def _lines_digest(lines: list[PricedLine]) -> str:
+    return tokens.digest(sorted([line.sku, line.quantity] for line in lines))[:16]
 
 
-def still_true(shown: Receipt, lines: list[PricedLine]) -> bool:
-    """Whether today's lines are what the receipt shows: the same things at the same prices."""
-    return shown.id.partition("~")[2] == _shown(lines)
+def _prices_digest(lines: list[PricedLine], market: Market) -> str:
+    return tokens.digest([market.currency, sorted([line.sku, line.unit_price] for line in lines)])[:16]
 
 
-def _shown(lines: list[PricedLine]) -> str:
+def _early_digest(lines: list[PricedLine]) -> str:
     return tokens.digest(sorted([line.sku, line.unit_price] for line in lines))[:16]
 
 
-def _promise(basket_id: str, identity: str, expires_at: str) -> dict[str, str]:
+def _signed(basket_id: str, identity: str, expires_at: str) -> dict[str, str]:
     return {"basket": basket_id, "id": identity, "until": expires_at}
