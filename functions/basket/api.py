@@ -8,9 +8,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from basket import basket as rules
-from basket import changing, claiming, logs, naming, operations, owners, table
+from basket import changing, claiming, logs, making, naming, operations, owners, table
 from basket.basket import Edit, Opened
-from basket.parts import GUEST_TOKEN_S
 from basket.views import (
     AddLine,
     BasketCreatedView,
@@ -25,7 +24,7 @@ from basket.views import (
     OperationsView,
     SetLine,
 )
-from commerce import clock, door, markets, pricing, problems, tokens
+from commerce import clock, door, locations, markets, pricing, problems
 from commerce.baskets import Dot
 from commerce.principal import Principal
 from commerce.types import ID_PATTERN, SKU_PATTERN
@@ -42,12 +41,18 @@ FirstChannel = Annotated[Channel, Query(description="for the very first basket o
 
 
 @app.post("/baskets", summary="New guest basket", tags=["basket"], operation_id="createBasket", status_code=201)
+@door.raises("basket-exists", "basket-changed", "idempotency-key-missing")
 def create_basket(body: NewBasket) -> Response[BasketCreatedView]:
-    """A basket for somebody we do not know yet, and the token that opens it."""
-    item = owners.create(body.channel, _market(body.market, "body"), body.location_id)
-    token = tokens.sign("basket", {"basket_id": item["basket_id"], "exp": clock.epoch_after(GUEST_TOKEN_S)})
-    view = BasketView.of(Opened(item), serving=False)
-    return door.answer(BasketCreatedView(basket=view, token=token), 201)
+    """A basket for somebody we do not know yet, and the token that opens it.
+
+    The same Idempotency-Key answers the same basket for a day; with a `basket_id` of the client's own, for as long as
+    there is the basket.
+    """
+    repeatable = body.basket_id or door.header(app, "Idempotency-Key") is not None
+    request = door.idempotent(app, making.ANYBODY, body) if repeatable else None
+    made = making.make(body.channel, _market(body.market, "body"), _location(body.location_id), body.basket_id, request)
+    view = BasketView.of(made.opened, serving=False)
+    return door.answer(BasketCreatedView(basket=view, token=made.token), 201, replayed=made.replayed)
 
 
 @app.get("/baskets/<basket_id>", summary="A basket, priced now", tags=["basket"], operation_id="getBasket")
@@ -226,6 +231,12 @@ def _known(skus: list[str], where: Callable[[str], list[str | int]]) -> None:
     unknown = [sku for sku in skus if sku not in known]
     if unknown:
         raise problems.invalid(where(unknown[0]), f"There is no product {unknown[0]}.", "unknown_sku")
+
+
+def _location(location_id: str | None) -> str | None:
+    if location_id is not None and locations.get(location_id) is None:
+        raise problems.invalid(["body", "location_id"], f"There is no location {location_id}.", "unknown_location")
+    return location_id
 
 
 def _market(market_id: str, part: str) -> str:

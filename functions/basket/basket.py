@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from commerce import baskets, problems
+from commerce import baskets, problems, requests
 from commerce.baskets import Dot
 
 FORGET_AT_ONCE = 50
@@ -122,10 +122,7 @@ def add(opened: Opened, name: str, dot: Dot, limits: Limits, hour: int) -> Edit 
     known = baskets.stamp(there) if there else opened.item["recent"].get(name)
     if known is not None:
         if known % 10_000 != digest:
-            raise problems.Problem(
-                422, "idempotency-key-reused", "Idempotency-Key was used for another request",
-                "Use a new Idempotency-Key for a new request.",
-            )  # fmt: skip
+            raise requests.reused()
         return None
     return fitted(opened, Edit("added", put={name: dot}), limits, hour)
 

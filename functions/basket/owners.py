@@ -1,4 +1,4 @@
-"""Store: who has which basket. New baskets, a person's one floating basket, and other ids of the same person.
+"""Store: who has which basket. A person's one floating basket, and other ids of the same person.
 
 Keys: `B#<basket>`/`-` the basket, `OWNER#<person>`/`-` the basket of a customer or profile, or whose basket theirs is.
 """
@@ -7,7 +7,6 @@ import contextlib
 from typing import Any
 
 from basket import table
-from basket.parts import GUEST_KEPT_S
 from commerce import baskets, clock, due, events, ids, inbox, problems, reads, writes
 
 Item = dict[str, Any]
@@ -18,15 +17,9 @@ ACCOUNT = "account"
 _ATTEMPTS = 8
 
 
-def create(channel: str, market: str, location_id: str | None) -> Item:
-    """A new guest basket."""
-    item = _fresh(channel, market, location_id) | {"ttl": clock.epoch_after(GUEST_KEPT_S)}
-    writes.commit(writes.put("BASKET", item))
-    return item
-
-
-def _fresh(channel: str, market: str, location_id: str | None = None) -> Item:
-    basket_id = ids.new()
+def fresh(channel: str, market: str, location_id: str | None = None, basket_id: str | None = None) -> Item:
+    """The item of a new basket, not yet written."""
+    basket_id = basket_id or ids.new()
     pk, sk = baskets.key(basket_id)
     item = {
         "pk": pk, "sk": sk, "basket_id": basket_id, "state": "open", "channel": channel, "market": market,
@@ -53,7 +46,7 @@ def floating(person: str, channel: str, market: str, *, themselves: bool = False
             if found is None:
                 raise RuntimeError(f"the basket of {owner} is gone")
             return found
-        item = _fresh(channel, market) | {"owner": owner, "customer_id": owner, "took": {}}
+        item = fresh(channel, market) | {"owner": owner, "customer_id": owner, "took": {}}
         entry = {"pk": f"OWNER#{owner}", "sk": "-", "basket_id": item["basket_id"]}
         free = "attribute_not_exists(pk) OR attribute_exists(because)"
         try:

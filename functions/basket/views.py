@@ -19,9 +19,18 @@ MarketId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,20}$")]
 MAX_OPERATIONS = 25
 
 
+UUID7_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+"""Ids that clients make for baskets."""
+
+
 class NewBasket(Body):
     """A new guest basket."""
 
+    basket_id: Annotated[str, StringConstraints(pattern=UUID7_PATTERN)] | None = Field(
+        None,
+        description="a UUIDv7 of the client's own, so that a device without a connection can begin a basket; then an "
+        "Idempotency-Key is required, and only who sends both again is answered the basket and its token again",
+    )
     channel: Channel
     market: MarketId = markets.DEFAULT
     location_id: Id | None = None

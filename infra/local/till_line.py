@@ -16,7 +16,7 @@ class Send(Protocol):
     Raises `Offline` when there was no answer.
     """
 
-    def __call__(self, path: str, body: dict[str, Any], key: str | None = None, /) -> Answer: ...  # noqa: D102
+    def __call__(self, path: str, body: dict[str, Any], key: str | None = None, /) -> Answer: ...
 
 
 class Offline(Exception):

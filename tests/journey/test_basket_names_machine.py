@@ -7,7 +7,6 @@ and its undo, orders that are placed and given back. Each operation says its own
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,9 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from tests.journey.test_basket_machine import Baskets, Device, settings_for
-
-
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 class TwoOfOneName(Baskets):
@@ -156,14 +152,6 @@ class Whatever:
         return 0
 
 
-def no_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two devices that say the same thing at one place pass for one."""
-    from basket import operations
-
-    proof_of = operations.proof_of
-    monkeypatch.setattr(operations, "proof_of", lambda *said: proof_of(*said[:4], NOON))
-
-
 def repeats_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was applied before is skipped unseen."""
     from basket import operations
@@ -172,7 +160,7 @@ def repeats_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "mistake", [only_dots_prove, no_moment, repeats_are_skipped], ids=lambda mistake: mistake.__name__
+    "mistake", [only_dots_prove, repeats_are_skipped], ids=lambda mistake: mistake.__name__
 )
 def test_the_machine_finds(mistake: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
     mistake(monkeypatch)

@@ -113,7 +113,12 @@ _problem(503, "busy", "Too busy right now; `Retry-After` says when to come back.
 _problem(409, "basket-full", "The basket would have too many lines.", limit=(int, None))
 _problem(409, "quantity-limit", "A line would have too many pieces.", limit=int, sku=str)
 _problem(409, "sequence-gap", "Earlier operations of this device are missing.", expected_seq=int, applied_seq=int)
-_problem(409, "sequence-conflict", "This device sent another operation under this sequence number.", seq=int)
+_problem(
+    409, "sequence-conflict",
+    "Another log under this name said something else at place `seq`; all before is the same. Take a new name.",
+    seq=int, expected_seq=int, applied_seq=int,
+)  # fmt: skip
+_problem(409, "basket-exists", "There is a basket with this id, and it was not made with this Idempotency-Key.")
 _problem(429, "too-many-adds", "A thousand adds were removed again within a day; set quantities instead.")
 
 # ------------------------------------------------------------------------------------------------------------- checkout

@@ -39,11 +39,16 @@ class Request:
     def same(self, marker: dict[str, Any]) -> dict[str, Any]:
         """The marker of an earlier run, if it was the same request. Raises 422 for another request under this key."""
         if marker["body_hash"] != self.body_hash:
-            raise problems.Problem(
-                422, "idempotency-key-reused", "Idempotency-Key was used for another request",
-                "Use a new Idempotency-Key for a new request.",
-            )  # fmt: skip
+            raise reused()
         return marker
+
+
+def reused() -> problems.Problem:
+    """422: a key names one request, and this is another one."""
+    return problems.Problem(
+        422, "idempotency-key-reused", "Idempotency-Key was used for another request",
+        "Use a new Idempotency-Key for a new request.",
+    )  # fmt: skip
 
 
 class AlreadyDone(Exception):

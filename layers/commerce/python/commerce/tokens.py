@@ -32,6 +32,22 @@ def read(purpose: str, token: str) -> dict[str, Any] | None:
     return None if expired else payload
 
 
+def mark(purpose: str, text: str) -> str:
+    """`<kid>.<16 characters>` to recognise a text by without keeping it, for as long as that signing key is kept."""
+    keys = secrets.required("tokens")
+    kid = keys["current"]
+    return f"{kid}.{_mac(keys['keys'][kid], 'mark.' + purpose, text)[:16]}"
+
+
+def is_marked(purpose: str, text: str, marked: str) -> bool:
+    """Whether `marked` is the mark of this text, under whichever key it was made."""
+    kid, _, mac = marked.partition(".")
+    key = secrets.required("tokens")["keys"].get(kid)
+    if key is None:
+        return False
+    return hmac.compare_digest(_mac(key, "mark." + purpose, text)[:16].encode(), mac.encode())
+
+
 def cursor(scope: str, start: dict[str, Any] | None) -> str | None:
     """Where the next page starts, for one list of one principal (`scope`); None at the end."""
     return None if start is None else sign("cursor", {"scope": scope, "start": start})
