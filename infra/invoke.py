@@ -137,7 +137,8 @@ def _guest_basket() -> None:
     at = "2026-11-21T09:58:00.000Z"
     item = {
         "pk": f"B#{BASKET}", "sk": "-", "basket_id": BASKET, "state": "open", "channel": "web", "market": "nl",
-        "version": 2, "seen": {}, "proofs": {}, "recent": {}, "dots": {"SeedDot1": ["TEE-NAVY-M", 2, 1795255080000]}, "units": 2,
+        "version": 2, "seen": {}, "proofs": {}, "recent": {}, "units": 2,
+        "dots": {"SeedDot1": ["TEE-NAVY-M", 2, 1795255080000]},
         "created_at": at, "changed_at": at, "ttl": 4102444800,
     }  # fmt: skip
     os.environ.setdefault("BASKET_TABLE", template.load().tables["BasketTable"].name)

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from basket import basket as rules
-from basket import changing, claiming, logs, making, naming, operations, owners, table
+from basket import changing, claiming, logs, making, naming, operations, owners, selling
 from basket.basket import Edit, Opened
 from basket.views import (
     AddLine,
@@ -20,11 +20,12 @@ from basket.views import (
     Channel,
     ClaimBasket,
     ClaimedView,
+    FirstBasket,
     NewBasket,
     OperationsView,
     SetLine,
 )
-from commerce import clock, door, locations, markets, pricing, problems
+from commerce import clock, door, floating, locations, markets, problems
 from commerce.baskets import Dot
 from commerce.principal import Principal
 from commerce.types import ID_PATTERN, SKU_PATTERN
@@ -56,21 +57,24 @@ def create_basket(body: NewBasket) -> Response[BasketCreatedView]:
 
 
 @app.get("/baskets/<basket_id>", summary="A basket, priced now", tags=["basket"], operation_id="getBasket")
+@door.raises("basket-changed")
 def get_basket(basket_id: BasketId) -> BasketView:
     """A basket by its id."""
     caller = _caller()
-    return _view(caller, table.open_(caller, basket_id))
+    return _view(caller, changing.meet(caller, basket_id))
 
 
 @app.get("/me/basket", summary="My basket", tags=["basket"], operation_id="getMyBasket")
-@door.raises("not-found")
+@door.raises("not-found", "basket-changed")
 def get_my_basket(market: MarketId = markets.DEFAULT, channel: FirstChannel = "web") -> BasketView:
-    """The one basket of whoever signed in, on every device. It is there from the first look on."""
+    """The one basket of whoever signed in, on every device. Looking writes nothing: until something is put into it, it
+    has version 0.
+    """
     caller = door.caller(app)
     if caller.kind == "guest":
-        return _view(caller, table.open_(caller, caller.id))
+        return _view(caller, changing.meet(caller, caller.id))
     _only_customers(caller)
-    return _view(caller, Opened(owners.floating(caller.id, channel, _market(market, "query"), themselves=True)))
+    return _view(caller, Opened(owners.look(caller.id, channel, _market(market, "query"), "web", themselves=True)))
 
 
 @app.get(
@@ -82,14 +86,36 @@ def get_my_basket(market: MarketId = markets.DEFAULT, channel: FirstChannel = "w
 def get_customer_basket(
     customer_id: PersonId, market: MarketId = markets.DEFAULT, channel: FirstChannel = "till"
 ) -> BasketView:
-    """The floating basket of a customer or profile, for staff and tills."""
+    """The floating basket of a customer or profile, for staff and tills. Looking writes nothing: until something is put
+    into it, it has version 0. Whoever is not known has none (404).
+    """
     caller = door.caller(app)
     caller.need("basket:serve")
-    return _view(caller, Opened(owners.floating(customer_id, channel, _market(market, "query"))))
+    if not owners.is_known(customer_id):
+        raise problems.not_found("customer")
+    found = owners.look(customer_id, channel, _market(market, "query"), "till")
+    if not found["version"] and floating.person_at(found["basket_id"]) is None:
+        raise problems.not_found("basket")  # staff could not get there again by its id: `openCustomerBasket` makes it
+    return _view(caller, Opened(found))
+
+
+@app.put(
+    "/customers/<customer_id>/basket",
+    summary="Open a shopper's basket, at the till",
+    tags=["basket"],
+    operation_id="openCustomerBasket",
+)
+def open_customer_basket(customer_id: PersonId, body: FirstBasket) -> BasketView:
+    """The floating basket of a known customer or profile; a first one is made as the body says."""
+    caller = door.caller(app)
+    caller.need("basket:serve")
+    if not owners.is_known(customer_id):
+        raise problems.not_found("customer")
+    return _view(caller, Opened(owners.open_for(customer_id, body.channel, _market(body.market, "body"), "till")))
 
 
 @app.post("/baskets/<basket_id>/lines", summary="Add to a line", tags=["basket"], operation_id="addLine")
-@door.raises("basket-full", "quantity-limit", "too-many-adds")
+@door.raises("basket-full", "quantity-limit", "too-many-adds", "not-sold", "basket-changed")
 def add_line(basket_id: BasketId, body: AddLine) -> Response[BasketView]:
     """Add pieces of a product: once, however often the request is repeated."""
     caller = _caller()
@@ -100,14 +126,17 @@ def add_line(basket_id: BasketId, body: AddLine) -> Response[BasketView]:
     dot = _dot(caller, body.sku, body.quantity, body.channel)
     hour = naming.hour()
     limits = changing.limits_of(caller)
-    opened, changed = changing.change(
-        caller, basket_id, lambda at: rules.add(at, name, dot, limits, hour), Edit("added", put={name: dot})
-    )
+
+    def decide(at: Opened) -> Edit | None:
+        return selling.sold_here(at, body.sku, rules.add(at, name, dot, limits, hour))
+
+    unseen = Edit("added", put={name: dot}, markets=selling.markets_of(body.sku))
+    opened, changed = changing.change(caller, basket_id, decide, unseen)
     return door.answer(_view(caller, opened), replayed=not changed)
 
 
 @app.put("/baskets/<basket_id>/lines/<sku>", summary="Set a line's quantity", tags=["basket"], operation_id="setLine")
-@door.raises("basket-full", "quantity-limit")
+@door.raises("basket-full", "quantity-limit", "not-sold", "basket-changed")
 def set_line(basket_id: BasketId, sku: SkuInPath, body: SetLine) -> BasketView:
     """The line has this quantity then, plus what others add at the same moment. 0 removes it."""
     caller = _caller()
@@ -118,6 +147,7 @@ def set_line(basket_id: BasketId, sku: SkuInPath, body: SetLine) -> BasketView:
 
 
 @app.delete("/baskets/<basket_id>/lines/<sku>", summary="Remove a line", tags=["basket"], operation_id="removeLine")
+@door.raises("basket-changed")
 def remove_line(basket_id: BasketId, sku: SkuInPath) -> BasketView:
     """The line is gone then. Removing what is not there is as good."""
     caller = _caller()
@@ -130,9 +160,13 @@ def remove_line(basket_id: BasketId, sku: SkuInPath) -> BasketView:
     tags=["basket"],
     operation_id="applyOperations",
 )
-@door.raises("sequence-gap", "sequence-conflict", "basket-full", "quantity-limit")
+@door.raises("sequence-gap", "sequence-conflict", "basket-full", "quantity-limit", "basket-changed")
 def apply_operations(basket_id: BasketId, body: BasketOperations) -> Response[OperationsView]:
-    """Each operation of a log is applied once and in order, however late and however often it is sent."""
+    """Each operation of a log is applied once and in order, however late and however often it is sent.
+
+    What a device added offline is a fact: a product that is not sold in the basket's market (any more) becomes a line
+    without a price, and the order says so.
+    """
     caller = _caller()
     log = [_operation(caller, place, operation) for place, operation in enumerate(body.operations)]
     wanted = {each.dot.sku: place for place, each in reversed([*enumerate(log)]) if each.dot.quantity}
@@ -196,8 +230,11 @@ def _claimed(caller: Principal, claimed: claiming.Claimed) -> Response[ClaimedVi
 
 def _set(caller: Principal, basket_id: str, dot: Dot) -> BasketView:
     name, hour, limits = naming.fresh(), naming.hour(), changing.limits_of(caller)
-    opened, _ = changing.change(caller, basket_id, lambda at: rules.set_quantity(at, name, dot, limits, hour))
-    return _view(caller, opened)
+
+    def decide(at: Opened) -> Edit | None:
+        return selling.sold_here(at, dot.sku, rules.set_quantity(at, name, dot, limits, hour))
+
+    return _view(caller, changing.change(caller, basket_id, decide)[0])
 
 
 def _dot(caller: Principal, sku: str, quantity: int, channel: Channel | None, at: datetime | None = None) -> Dot:
@@ -225,11 +262,7 @@ def _quantity_allowed(caller: Principal, quantity: int, where: list[str | int]) 
 
 def _known(skus: list[str], where: Callable[[str], list[str | int]]) -> None:
     """Only what is in the catalog goes into a basket. Raises 422."""
-    known = pricing.products(skus)
-    if not_seen := [sku for sku in skus if sku not in known]:
-        known |= pricing.products(not_seen, consistent=True)
-    unknown = [sku for sku in skus if sku not in known]
-    if unknown:
+    if unknown := selling.unknown(skus):
         raise problems.invalid(where(unknown[0]), f"There is no product {unknown[0]}.", "unknown_sku")
 
 

@@ -98,6 +98,8 @@ class Edit:
     proofs: tuple[str, ...] = ()
     """What the log says from `was_seq` to `seq`."""
     forget: tuple[str, ...] = ()
+    markets: tuple[str, ...] | None = None
+    """Only right in a basket of one of these markets; None: in any."""
     strict: bool = False
     """Decided near a limit: only right if nothing else changed meanwhile."""
 

@@ -92,7 +92,7 @@ def _home_of(owner: str, wanted: str) -> str:
         a = table.read(wanted)
         if a is None:
             raise problems.not_found("basket")
-        mine = owners.floating(owner, a["channel"], a["market"], themselves=True)["basket_id"]
+        mine = owners.open_for(owner, a["channel"], a["market"], "web", themselves=True)["basket_id"]
     return str(mine)
 
 

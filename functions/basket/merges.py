@@ -110,8 +110,8 @@ def unmerge(a: Item, b: Item, what: Returned, record: Item) -> None:
         writes.update(
             "BASKET",
             baskets.key(a["basket_id"]),
-            set="#s = :open, dots = :dots, seen = :seen, proofs = :proofs, recent = :recent, units = :units, #ttl = :ttl,"
-            f" {due.SET}, #v = #v + :one, #e = :event",
+            set="#s = :open, dots = :dots, seen = :seen, proofs = :proofs, recent = :recent, units = :units,"
+            f" #ttl = :ttl, {due.SET}, #v = #v + :one, #e = :event",
             remove="merged_to, merge_id",
             when="#s = :merged AND merge_id = :merge",
             values={

@@ -74,8 +74,8 @@ class Returned:
 def returned(a: Item, b: Item, logs: tuple[Mapping[str, int], Mapping[str, list[str]]]) -> Returned:
     """What goes back to `a`: the dots that are still as they came, and how far the logs of its devices are now.
 
-    `logs` are positions and proofs of a's logs by the names they have in `b`. Adds that came by a's address after the merge
-    stay in `b`; `a` remembers their names, so that repeating such a request does not add a second time.
+    `logs` are positions and proofs of a's logs by the names they have in `b`. Adds that came by a's address after the
+    merge stay in `b`; `a` remembers their names, so that repeating such a request does not add a second time.
     """
     tag = baskets.tag(a["basket_id"])
     leaves, back, names = {}, {}, dict(b["recent"])

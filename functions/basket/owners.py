@@ -7,7 +7,8 @@ import contextlib
 from typing import Any
 
 from basket import table
-from commerce import baskets, clock, due, events, ids, inbox, problems, reads, writes
+from commerce import baskets, clock, due, events, floating, ids, inbox, people, problems, reads, writes
+from commerce.principal import Principal
 
 Item = dict[str, Any]
 _ERASED = "erased"
@@ -34,26 +35,67 @@ def fresh(channel: str, market: str, location_id: str | None = None, basket_id: 
     )
 
 
-def floating(person: str, channel: str, market: str, *, themselves: bool = False) -> Item:
-    """The one floating basket of a person (customer or profile id), made on first use.
+def look(person: str, channel: str, market: str, usual: str, *, themselves: bool = False) -> Item:
+    """The one floating basket of a person (customer or profile id), or what it will be: version 0, nowhere written.
 
-    `themselves`: it is the customer who asks, and who never gets to a basket by way of another profile.
+    `usual` is the channel that whoever looks has if they do not say. `themselves`: it is the customer who asks, and who
+    never gets to a basket by way of another profile.
     """
-    while True:
-        owner, basket_id = owner_of(person, themselves=themselves)
-        if basket_id:
-            found = baskets.home(basket_id)
-            if found is None:
-                raise RuntimeError(f"the basket of {owner} is gone")
-            return found
-        item = fresh(channel, market) | {"owner": owner, "customer_id": owner, "took": {}}
-        entry = {"pk": f"OWNER#{owner}", "sk": "-", "basket_id": item["basket_id"]}
-        free = "attribute_not_exists(pk) OR attribute_exists(because)"
-        try:
-            writes.commit(writes.put("BASKET", entry, when=free), writes.put("BASKET", item))
-        except writes.Refused:
-            continue  # another device was faster: its basket is the one
-        return item
+    owner, basket_id = owner_of(person, themselves=themselves)
+    if basket_id:
+        return _home(owner, basket_id)
+    for lives in range(floating.LIVES):
+        address = floating.address(owner, market, channel, usual=usual, lives=lives)
+        if reads.get("BASKET", baskets.key(address)) is None:
+            return _unwritten(owner, address, channel, market)
+    raise problems.busy()
+
+
+def at_address(caller: Principal, basket_id: str) -> Item | None:
+    """The basket that an id leads to under which there is none: it was shown before there was a basket. Or None."""
+    usual = "till" if caller.serves else "web"
+    person = floating.person_at(basket_id) if caller.serves else caller.id
+    shown = floating.shown_to(person, basket_id, usual) if person else None
+    if person is None or shown is None:
+        return None
+    owner, there = owner_of(person, themselves=not caller.serves)
+    return _home(owner, there) if there else _unwritten(owner, basket_id, shown[1], shown[0])
+
+
+def begin(item: Item) -> None:
+    """Write a basket that was only looked at so far, unless the person has one by now."""
+    entry = {"pk": f"OWNER#{item['owner']}", "sk": "-", "basket_id": item["basket_id"]}
+    free = "attribute_not_exists(pk) OR attribute_exists(because)"
+    with contextlib.suppress(writes.Refused):  # another device was faster: its basket is the one
+        writes.commit(writes.put("BASKET", entry, when=free), writes.put("BASKET", item | {"version": 1}))
+
+
+def open_for(person: str, channel: str, market: str, usual: str, *, themselves: bool = False) -> Item:
+    """As `look`, and the basket is there then."""
+    for _ in range(_ATTEMPTS):
+        item = look(person, channel, market, usual, themselves=themselves)
+        if item["version"]:
+            return item
+        begin(item)
+    raise problems.busy()
+
+
+def is_known(person: str) -> bool:
+    """Whether there is a basket, a profile, or somebody else whose profile this was."""
+    owner, basket_id = owner_of(person)
+    return basket_id is not None or owner != person or people.known(person)
+
+
+def _home(owner: str, basket_id: str) -> Item:
+    found = baskets.home(basket_id)
+    if found is None:
+        raise RuntimeError(f"the basket of {owner} is gone")
+    return found
+
+
+def _unwritten(owner: str, basket_id: str, channel: str, market: str) -> Item:
+    whose = {"owner": owner, "customer_id": owner, "took": {}, "version": 0}
+    return fresh(channel, market, None, basket_id) | whose
 
 
 def owner_of(person: str, *, themselves: bool = False) -> tuple[str, str | None]:

@@ -33,18 +33,12 @@ def read(basket_id: str) -> Item | None:
     return reads.get("BASKET", baskets.key(basket_id))
 
 
-def open_(caller: Principal, basket_id: str) -> Opened:
-    """The basket, as this caller may see it. Raises 404 if there is none or it is somebody else's.
-
-    A merged basket's address leads to the basket it went into; see docs/decisions/basket-forwarding.md.
-    """
-    if caller.kind == "guest" and caller.id != basket_id:
-        raise problems.not_found("basket")
-    return opened(caller, basket_id, reads.get("BASKET", baskets.key(basket_id)))
-
-
 def opened(caller: Principal, basket_id: str, item: Item | None) -> Opened:
-    """As `open_`, when the item at this address is at hand already."""
+    """The basket whose address has this item, as this caller may see it. Raises 404 if it is somebody else's.
+
+    A merged basket's address leads to the basket it went into; see docs/decisions/basket-forwarding.md. Raises 409
+    `basket-changed` for who holds the token of a kiosk's basket that was claimed: the kiosk has its next visitor.
+    """
     for _ in range(4):
         if item is None:
             break
@@ -57,6 +51,10 @@ def opened(caller: Principal, basket_id: str, item: Item | None) -> Opened:
         if home and through in home.get("took", {}):
             if caller.kind == "customer" and caller.id != home["customer_id"]:
                 break
+            if caller.kind == "guest" and item["channel"] == "kiosk":
+                raise problems.conflict(
+                    "basket-changed", "This basket went with who signed in.", merged_to=home["basket_id"]
+                )
             return Opened(home, through, partial=caller.kind == "guest")
         item = reads.get("BASKET", baskets.key(basket_id))  # it was being taken out again just now
     raise problems.not_found("basket")
@@ -94,6 +92,7 @@ def _fragments(
     _address(parts, caller, at)
     _room(parts, at, edit, limits)
     _names_unused(parts, edit)
+    _sold(parts, at, edit)
     beside = logs.advance(parts, at, edit)
     _kept(parts, caller, at)
     if edit.put:
@@ -145,6 +144,16 @@ def _names_unused(parts: Parts, edit: Edit) -> None:
         parts.when.append(f"attribute_not_exists(dots.#n{place})")
         if baskets.keyed(name):
             parts.when.append(f"attribute_not_exists(recent.#n{place})")
+
+
+def _sold(parts: Parts, at: Opened, edit: Edit) -> None:
+    """Whoever has not looked adds only what is sold in the basket's market, whichever that is."""
+    if at.read or edit.markets is None:
+        return
+    for place, market in enumerate(edit.markets):
+        parts.values[f":m{place}"] = market
+    known = ", ".join(f":m{place}" for place in range(len(edit.markets)))
+    parts.when.append(f"market IN ({known})" if known else "attribute_not_exists(market)")
 
 
 def _kept(parts: Parts, caller: Principal, at: Opened) -> None:

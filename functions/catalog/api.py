@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from catalog import table
+from catalog import product, table
 from catalog.views import ProductBatch, ProductBatchView, ProductBody, ProductResult, ProductsView, ProductView
 from commerce import door, markets, problems, tokens
 from commerce.types import SKU_PATTERN
@@ -32,7 +32,7 @@ def list_products(market: MarketId = markets.DEFAULT, limit: Limit = 50, cursor:
     shown_in = _market(market)
     found, following = table.page(limit, tokens.read_cursor("products", cursor))
     return ProductsView(
-        items=[ProductView.of(product, shown_in) for product in found],
+        items=[ProductView.of(each, shown_in) for each in found],
         next_cursor=tokens.cursor("products", following),
     )
 
@@ -42,6 +42,8 @@ def put_product(sku: SkuInPath, body: ProductBody) -> ProductView:
     """The PIM says what a product is. Saying the same again changes nothing."""
     caller = door.caller(app)
     caller.need("catalog:write")
+    if sku in product.RESERVED:
+        raise problems.invalid(["path", "sku"], "This word is a route of the API and cannot be a SKU.", "reserved_sku")
     written, _ = table.upsert(body.said(sku), table.read_many([sku]).get(sku), caller)
     return ProductView.of(written, markets.get(None))
 
@@ -52,20 +54,20 @@ def put_products(body: ProductBatch) -> ProductBatchView:
     caller = door.caller(app)
     caller.need("catalog:write")
     _each_once(body)
-    old = table.read_many([product.sku for product in body.products])
+    old = table.read_many([each.sku for each in body.products])
     results = []
-    for product in body.products:
-        written, changed = table.upsert(product.said(product.sku), old.get(product.sku), caller)
-        results.append(ProductResult(sku=product.sku, changed=changed, version=written["version"]))
+    for each in body.products:
+        written, changed = table.upsert(each.said(each.sku), old.get(each.sku), caller)
+        results.append(ProductResult(sku=each.sku, changed=changed, version=written["version"]))
     return ProductBatchView(items=results)
 
 
 def _each_once(batch: ProductBatch) -> None:
     seen: set[str] = set()
-    for index, product in enumerate(batch.products):
-        if product.sku in seen:
+    for index, each in enumerate(batch.products):
+        if each.sku in seen:
             raise problems.invalid(["body", "products", index, "sku"], "This SKU is in the batch twice.")
-        seen.add(product.sku)
+        seen.add(each.sku)
 
 
 def _market(market_id: str) -> markets.Market:

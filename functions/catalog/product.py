@@ -11,6 +11,9 @@ from typing import Any
 LISTING = "P"
 """The one partition of the `listing` index: ten thousand products a second could still be read from it."""
 
+RESERVED = frozenset({"batch", "counts", "movements"})
+"""No SKU is one of these: `/products/batch` and `/stock/counts` are other routes, so it could not be reached."""
+
 WAS_KEPT_S = 24 * 3600
 """Past prices are kept a day: no price receipt lives longer."""
 

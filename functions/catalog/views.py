@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from catalog.product import RESERVED
 from commerce import markets
 from commerce.markets import Market
 from commerce.pricing import price_at
@@ -22,6 +23,12 @@ def _one_price_a_currency(prices: list[MoneyBody]) -> list[MoneyBody]:
     if len({price.currency for price in prices}) < len(prices):
         raise ValueError("one price per currency")
     return prices
+
+
+def _no_route(sku: str) -> str:
+    if sku in RESERVED:
+        raise ValueError("this word is a route of the API and cannot be a SKU")
+    return sku
 
 
 def _known_tax_class(name: str) -> str:
@@ -55,7 +62,7 @@ class ProductBody(Body):
 class ProductInBatch(ProductBody):
     """A product with its SKU."""
 
-    sku: Sku
+    sku: Annotated[Sku, AfterValidator(_no_route)]
 
 
 class ProductBatch(Body):

@@ -30,6 +30,7 @@ Cursor = Annotated[str | None, Query(max_length=2000)]
     "basket-changed",
     "not-sold",
     "price-changed",
+    "location-unable",
     "out-of-stock",
     "in-progress",
     "order-too-large",

@@ -40,8 +40,13 @@ def refuse_basket(basket: Mapping[str, Any], version: int | None, moved_to: str 
     if version is not None and version != basket["version"]:
         return changed(basket)
     if not baskets.ordered_dots(basket):
-        return problems.conflict("basket-empty", "There is nothing in this basket to order.")
+        return empty()
     return None
+
+
+def empty() -> problems.Problem:
+    """409: nothing to order."""
+    return problems.conflict("basket-empty", "There is nothing in this basket to order.")
 
 
 def changed(basket: Mapping[str, Any] | None) -> problems.Problem:

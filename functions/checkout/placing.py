@@ -16,7 +16,7 @@ from checkout.order import Order
 from checkout.seen import Levels
 from checkout.sourcing import Place, Plan, Short
 from checkout.views import PlaceOrder
-from commerce import baskets, clock, ids, locations, markets, phones, problems, requests, writes
+from commerce import baskets, clock, floating, ids, locations, markets, phones, problems, requests, writes
 from commerce.holds import Shortage
 from commerce.markets import Market
 from commerce.principal import Principal
@@ -44,7 +44,7 @@ def place(caller: Principal, wanted: PlaceOrder, request: Request) -> Placed:
     found, marker = table.basket_and_marker(wanted.basket_id, request)
     if marker:
         return _again(request.same(marker))
-    basket = _orderable(caller, found, wanted.basket_version)
+    basket = _orderable(caller, wanted.basket_id, found, wanted.basket_version)
     # What is ordered is fixed here: what others add from now on stays in the basket, whatever is tried again.
     dots = baskets.ordered_dots(basket)
     for _ in range(_ATTEMPTS):
@@ -60,7 +60,7 @@ def place(caller: Principal, wanted: PlaceOrder, request: Request) -> Placed:
             if changed := refused.first(baskets.BasketChanged):
                 if not offers.still_there(dots, changed.basket):
                     raise offers.changed(changed.basket) from None
-                basket = _orderable(caller, changed.basket, wanted.basket_version)
+                basket = _orderable(caller, wanted.basket_id, changed.basket, wanted.basket_version)
             elif not refused.all(Shortage) and not refused.all(table.OrderIdTaken):
                 raise
     raise problems.busy("Others are buying the same things. Please try again in a moment.")
@@ -80,10 +80,14 @@ def _again(marker: Mapping[str, Any]) -> Placed:
     return Placed(order, replayed=True)
 
 
-def _orderable(caller: Principal, basket: Mapping[str, Any] | None, version: int | None) -> Mapping[str, Any]:
+def _orderable(
+    caller: Principal, basket_id: str, basket: Mapping[str, Any] | None, version: int | None
+) -> Mapping[str, Any]:
     """The basket, if this caller may order it as it is."""
     if caller.serves:
         caller.need("orders:write")
+    if basket is None and caller.kind == "customer" and floating.shown_to(caller.id, basket_id, "web"):
+        raise offers.empty()  # nothing was ever put into it
     if basket is None or not offers.may_order(caller, basket):
         raise problems.not_found("basket")
     target = table.open_basket(basket["merged_to"]) if basket["state"] != "open" else None
@@ -101,6 +105,8 @@ def _draft(
     quantities = baskets.quantities(dots)
     fulfilment = _fulfilment(caller, wanted, market)
     place = fulfilment.get("location_id")
+    if place:
+        _check_place(place, fulfilment["kind"], market, basket["channel"])
     able = seen.reachable(fulfilment, market, basket["channel"])
     products, levels, planned = _sourced(quantities, able, market.sourcing)
     if not isinstance(planned, Plan):
@@ -140,6 +146,25 @@ def _fulfilment(caller: Principal, wanted: PlaceOrder, market: Market) -> dict[s
     if asked.kind == "carry_out" and not caller.acts_at(place):
         raise problems.invalid(["body", "fulfilment", "location_id"], "A till hands over what is in its own store.")
     return {"kind": asked.kind, "location_id": place}
+
+
+def _check_place(place: str, kind: str, market: Market, channel: str) -> None:
+    """Nobody hears "sold out" of a place that is not there (422), or is not for this (409). A new one counts at once."""
+    asked: dict[str, dict[str, str]] = {
+        "fulfilment": {"fulfilment": kind}, "market": {"market": market.id}, "channel": {"channel": channel},
+    }  # fmt: skip
+    for fresh in (False, True):
+        location = locations.every(fresh=fresh).get(place)
+        unable = [reason for reason, one in asked.items() if location and not locations.serves(location, **one)]
+        if location and not unable:
+            return
+    if location is None:
+        raise problems.invalid(
+            ["body", "fulfilment", "location_id"], f"There is no location {place}.", "unknown_location"
+        )
+    raise problems.conflict(
+        "location-unable", f"{place} is not for this {unable[0]}.", location_id=place, reason=unable[0]
+    )
 
 
 def _contact(

@@ -14,10 +14,13 @@ A name belongs to one log. When the server says that somebody else's operations 
 `sequence-conflict`: a till was installed twice, a backup restored), the log goes on under a new name, from its first
 operation that the server does not have: none is lost, none counts twice.
 
-The file: `{"basket", "open", "key"}` a basket begun here · `{"basket", "opened"}` the server has it · `{"basket", "seq", "op", "sku", "quantity"?, "seen"?, "at"}` an operation · `{"basket", "applied"}` the server
-has all up to here · `{"basket", "refused", "problem"}` the server will never take this one, so its place is filled with
-an operation that changes nothing · `{"basket", "knows"}` names of the adds the till saw last, by SKU · `{"basket",
-"named", "from"}` the log goes on under this name, and its operation `from` is the first of it.
+The file, an object a line:
+`{"basket", "open", "key"}` a basket begun here · `{"basket", "opened"}` the server has it
+`{"basket", "seq", "op", "sku", "quantity"?, "seen"?, "at"}` an operation
+`{"basket", "applied"}` the server has all up to here
+`{"basket", "refused", "problem"}` the server will never take this one, so its place is filled with one that changes
+nothing · `{"basket", "knows"}` names of the adds the till saw last, by SKU
+`{"basket", "named", "from"}` the log goes on under this name, and its operation `from` is the first of it.
 """
 
 from __future__ import annotations
@@ -111,7 +114,7 @@ class Till:
     def open(self, channel: str = "till", **more: str) -> str:
         """Begin a basket (`market`, `location_id` as the API takes them); returns its id. No connection needed."""
         basket_id = _uuid7()
-        # Whoever sends this key with this id is who made the basket: it is random, and never leaves this file but there.
+        # Whoever sends this key with this id made the basket: it is random, and goes nowhere but there.
         self._append({"basket": basket_id, "open": {"channel": channel} | more, "key": secrets.token_urlsafe(24)})
         return basket_id
 

@@ -148,7 +148,7 @@ def test_the_same_moment_in_another_time_zone_is_the_same_operation(shop: World)
 
 
 def test_a_log_costs_one_request_and_one_unit_an_add(world: World) -> None:
-    """Up to seven lines of a till, whose adds say who and where; every 32nd operation moves what is known of the log."""
+    """Up to seven lines of a till, whose adds say who and where; every 32nd moves what is known of the log."""
     skus = [f"JEANS-BLUE-{size}" for size in range(28, 36)]
     products(world, **dict.fromkeys(skus, 8995))
     guest, till = Guest(world), world.token("device", sub="till-ams-1", location_id="ams-kalverstraat")

@@ -25,8 +25,8 @@ def dot(sku: str = "TEE", quantity: int = 1, at: int = 0, **more: Any) -> Dot:
 
 def item(dots: dict[str, Dot] | None = None, basket_id: str = B, **more: Any) -> dict[str, Any]:
     packed = {name: each.packed() for name, each in (dots or {}).items()}
-    known = {"basket_id": basket_id, "channel": "web", "dots": packed, "recent": {}, "seen": {}, "proofs": {}, "version": 7}
-    return known | {"units": baskets.sum_of(packed)} | more
+    known = {"basket_id": basket_id, "channel": "web", "dots": packed, "recent": {}, "seen": {}, "version": 7}
+    return known | {"proofs": {}, "units": baskets.sum_of(packed)} | more
 
 
 def basket(dots: dict[str, Dot] | None = None, **more: Any) -> Opened:

@@ -92,14 +92,16 @@ def totals(lines: list[PricedLine], discount: int = 0) -> Totals:
 def products(skus: list[str], *, consistent: bool = False) -> dict[str, dict[str, Any]]:
     """Products by SKU, unknown ones left out: from the warm cache, misses in one batch read.
 
-    Read `consistent`ly before somebody is told that there is no such product: it may have come this second.
+    Read `consistent`ly, past the cache, before somebody is told that a product is not there or not sold: it may have
+    come this second.
 
     A cached price is at most `PRICE_CACHE_SECONDS` (30) old. What is shown is honoured by the price receipt; what is
     charged is read fresh by checkout.
     """
     now = clock.source()
     kept_s = float(os.environ.get("PRICE_CACHE_SECONDS", "30"))
-    warm = {sku: _cache[sku][1] for sku in skus if sku in _cache and now - _cache[sku][0] < kept_s}
+    young = [sku for sku in skus if sku in _cache and now - _cache[sku][0] < kept_s]
+    warm = {} if consistent else {sku: _cache[sku][1] for sku in young}
     cold = [sku for sku in skus if sku not in warm]
     if cold:
         found = reads.get_many({"CATALOG": [product_key(sku) for sku in cold]}, consistent=consistent)["CATALOG"]

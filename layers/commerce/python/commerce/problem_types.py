@@ -128,6 +128,11 @@ _problem(
     409, "basket-changed", "The basket is not what was seen: look again.", version=(int, None), merged_to=(str, None)
 )
 _problem(409, "not-sold", "Some things are not sold here (any more).", skus=list[str])
+_problem(
+    409, "location-unable",
+    "This location is there, but not for this: `reason` is `fulfilment`, `market` or `channel`.",
+    location_id=str, reason=str,
+)  # fmt: skip
 _problem(409, "price-changed", "The order costs another total than was shown.", total=MoneyView)
 _problem(409, "out-of-stock", "Not everything is available.", shortages=list[Shortage], alternatives=list[Alternative])
 _problem(409, "in-progress", "This order, or this very request, is being worked on; ask again in a moment.")
