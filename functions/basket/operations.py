@@ -6,7 +6,7 @@ name is told, and never takes the first one's operations for its own.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from basket.basket import Edit, Limits, Opened, fitted, line
@@ -14,6 +14,7 @@ from commerce import baskets, problems
 from commerce.baskets import Dot
 
 Kind = Literal["add", "set", "remove", "save_for_later", "move_to_basket"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Operation:
 
 def proof_of(kind: Kind, sku: str, quantity: int | None, seen: Sequence[str] | None, at: datetime) -> str:
     """30 bits of everything an operation says, its moment included: two logs may well say the same at one place."""
-    return baskets.digest_of([kind, sku, quantity, seen, at.astimezone(UTC).isoformat()])[:5]
+    return baskets.digest_of([kind, sku, quantity, seen, (at - _EPOCH) // timedelta(microseconds=1)])[:5]
 
 
 def pending(log: Sequence[Operation], applied: int) -> Sequence[Operation]:
