@@ -510,7 +510,8 @@ def test_a_refused_operation_can_be_replaced_in_the_log(shop: World) -> None:
 
 def test_a_devices_clock_cannot_be_ahead_of_ours(shop: World) -> None:
     guest = Guest(shop)
-    for at in ("2999-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
+    ends = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00")
+    for at in ("2999-01-01T00:00:00Z", "0001-01-01T00:00:00Z", *ends):
         shown = guest.log(f"app-{at[0]}{at[-6:-3].strip('+-:')}", op(1, "add", "TEE", quantity=1, at=at)).json["basket"]
         assert shown["lines"][0]["added"][-1]["at"] <= shop.clock.iso()
 
