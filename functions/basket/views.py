@@ -85,8 +85,8 @@ class BasketOperations(Body):
     """The next part of a device's log; parts that were sent before may be in it."""
 
     device_id: Id = Field(
-        description="the name of this log and no other: a second installation, a restored backup or a tab with a log of "
-        "its own takes another (409 `sequence-conflict` tells when one did not)"
+        description="the name of this log and no other: a second installation, a restored backup or a tab with a log "
+        "of its own takes another (409 `sequence-conflict` tells when one did not)"
     )
     operations: Annotated[list[BasketOperation], Field(min_length=1, max_length=MAX_OPERATIONS)]
 
