@@ -20,7 +20,6 @@ from basket.views import (
     Channel,
     ClaimBasket,
     ClaimedView,
-    FirstBasket,
     NewBasket,
     OperationsView,
     SetLine,
@@ -105,13 +104,15 @@ def get_customer_basket(
     tags=["basket"],
     operation_id="openCustomerBasket",
 )
-def open_customer_basket(customer_id: PersonId, body: FirstBasket) -> BasketView:
-    """The floating basket of a known customer or profile; a first one is made as the body says."""
+def open_customer_basket(
+    customer_id: PersonId, market: MarketId = markets.DEFAULT, channel: FirstChannel = "till"
+) -> BasketView:
+    """The floating basket of a known customer or profile; a first one is made in this market and channel."""
     caller = door.caller(app)
     caller.need("basket:serve")
     if not owners.is_known(customer_id):
         raise problems.not_found("customer")
-    return _view(caller, Opened(owners.open_for(customer_id, body.channel, _market(body.market, "body"), "till")))
+    return _view(caller, Opened(owners.open_for(customer_id, channel, _market(market, "query"), "till")))
 
 
 @app.post("/baskets/<basket_id>/lines", summary="Add to a line", tags=["basket"], operation_id="addLine")

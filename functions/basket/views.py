@@ -36,13 +36,6 @@ class NewBasket(Body):
     location_id: Id | None = None
 
 
-class FirstBasket(Body):
-    """What a person's very first basket shall be; one that is there stays as it is."""
-
-    channel: Channel = "till"
-    market: MarketId = markets.DEFAULT
-
-
 class AddLine(Body):
     """Add pieces of a product. Whatever else is going on in the basket, these are added."""
 

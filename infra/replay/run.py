@@ -179,8 +179,7 @@ class Replay:
         """The person's one basket, or a new one for somebody unknown (kept in the journal over a restart)."""
         if sale.customer:
             profile = self._person(sale.customer, key)
-            first = {"channel": "till", "market": MARKET}
-            basket_id: str = self.staff.put(f"/customers/{profile}/basket", first)["basket_id"]
+            basket_id: str = self.staff.put(f"/customers/{profile}/basket?market={MARKET}", {})["basket_id"]
             return basket_id
         if known := self.journal.facts.get(f"basket {sale.invoice}"):
             return str(known)

@@ -381,3 +381,35 @@ def test_much_at_once_needs_the_version_that_was_read(engine: Engine, many_dots:
     assert changed.basket is not None
     assert (len(changed.basket["dots"]), changed.basket["units"]) == (many_dots, many_dots)
     assert changed.basket["version"] == 2
+
+
+def test_a_log_grows_by_a_write_that_reads_nothing_up_to_its_bound(engine: Engine) -> None:
+    """What a device's batch does: append to a list inside a map, if that is short and the market is one of these."""
+    # GIVEN a basket with the log of a device
+    pk, sk = baskets.key(ids.new())
+    item = {"pk": pk, "sk": sk, "market": "nl", "seen": {"till-1": 1}, "proofs": {"till-1": ["aaaaa"]}}
+    writes.commit(writes.put("BASKET", item))
+
+    def appended(was: int, *proofs: str, market: str = "nl") -> dict | None:
+        more = writes.update(
+            "BASKET", (pk, sk), set="seen.#w = :seq, proofs.#w = list_append(proofs.#w, :proofs)",
+            when="seen.#w = :was AND size(proofs.#w) <= :room AND market IN (:m0, :m1)",
+            values={":seq": was + len(proofs), ":was": was, ":proofs": list(proofs), ":room": 3 - len(proofs),
+                    ":m0": market, ":m1": "be"},
+            names={"#w": "till-1"},
+        )  # fmt: skip
+        try:
+            return writes.commit(more, read_back=True)
+        except writes.Refused:
+            return None
+
+    # WHEN batches come, THEN they are appended in order, until there is no room
+    assert appended(1, "bbbbb", market="uk") is None
+    after = appended(1, "bbbbb")
+    assert after is not None
+    assert (after["seen"], after["proofs"]) == ({"till-1": 2}, {"till-1": ["aaaaa", "bbbbb"]})
+    assert appended(1, "ccccc") is None
+    assert appended(2, "ccccc", "ddddd") is None
+    last = appended(2, "ccccc")
+    assert last is not None
+    assert last["proofs"] == {"till-1": ["aaaaa", "bbbbb", "ccccc"]}

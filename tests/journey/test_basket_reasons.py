@@ -48,7 +48,7 @@ def test_a_look_writes_nothing(shop: World) -> None:
 def test_who_is_not_known_has_no_basket(shop: World) -> None:
     for who in ("nobody", SECOND, "0190a1b2-0000-4000-8000-0000000000ff"):
         assert problem(shop.call("GET", f"/customers/{who}/basket", shop.token("device"))) == (404, "not-found")
-        made = shop.call("PUT", f"/customers/{who}/basket", shop.token("device"), json={})
+        made = shop.call("PUT", f"/customers/{who}/basket", shop.token("device"))
         assert problem(made) == (404, "not-found")
     assert list(shop.items("BasketTable")) == []
 
@@ -131,12 +131,12 @@ def test_a_till_serves_a_known_person_who_has_no_basket_yet(shop: World) -> None
     assert (again["basket_id"], lines(again)) == (shown["basket_id"], {"TEE": 2})
     # AND in another market it says so first
     assert problem(shop.call("GET", f"/customers/{ben}/basket?market=uk", till)) == (404, "not-found")
-    opened = shop.call("PUT", f"/customers/{ben}/basket", till, json={"market": "uk", "channel": "chat"})
+    opened = shop.call("PUT", f"/customers/{ben}/basket?market=uk&channel=chat", till)
     assert (opened.status, opened.json["market"], opened.json["version"]) == (200, "uk", 1)
     assert lines(add(shop, opened.json["basket_id"], till, "PIPE", 1, "u").json) == {"PIPE": 1}
-    same = shop.call("PUT", f"/customers/{ben}/basket", till, json={})
+    same = shop.call("PUT", f"/customers/{ben}/basket", till)
     assert (same.json["basket_id"], same.json["market"]) == (opened.json["basket_id"], "uk")
-    assert problem(shop.call("PUT", f"/customers/{ben}/basket", shop.token("customer"), json={}))[0] == 403
+    assert problem(shop.call("PUT", f"/customers/{ben}/basket", shop.token("customer")))[0] == 403
 
 
 def test_nothing_can_be_ordered_of_what_was_only_looked_at(shop: World) -> None:
