@@ -99,6 +99,10 @@ class Stage:
     def customer(self, customer_id: str, lines: int = 0, first: int = 0, by: str | None = None) -> Shopper:
         """A signed-in customer with a floating basket, filled as a guest's. `by`: the token of whoever fills it."""
         token = self.world.token("customer", sub=customer_id)
+        with self.world.runtime.function_environment(self.world.template.functions["BasketApi"]):
+            from basket import owners
+
+            owners.open_for(customer_id, "web", "nl", "web", themselves=True)  # before the first add, which would make it
         shopper = Shopper(self.call("GET", "/me/basket", token).json["basket_id"], token)
         if lines:
             self.add(shopper, sku(first), by)
