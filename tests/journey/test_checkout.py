@@ -298,13 +298,13 @@ def test_every_shortage_is_told_with_what_could_be_done(shop):
     ]
 
 
-def test_an_unknown_store_has_nothing(shop):
+def test_an_unknown_store_is_not_a_sold_out_one(shop):
     shop.sells(TEE=9)
     shopper = shop.basket({"TEE": 2})
     before = shop.snapshot()
     answer = shop.place(shopper, fulfilment={"kind": "pickup", "location_id": "nowhere"})
-    problem = refused(shop, answer, 409, "out-of-stock", before)
-    assert problem["shortages"] == [{"sku": "TEE", "location_id": "nowhere", "requested": 2, "available": 0}]
+    problem = refused(shop, answer, 422, "validation", before)
+    assert problem["errors"][0]["loc"] == ["body", "fulfilment", "location_id"]
 
 
 def test_a_warehouse_does_not_do_pickup(shop):
@@ -312,7 +312,7 @@ def test_a_warehouse_does_not_do_pickup(shop):
     shopper = shop.basket({"TEE": 2})
     before = shop.snapshot()
     answer = shop.place(shopper, fulfilment={"kind": "pickup", "location_id": WAREHOUSE})
-    assert refused(shop, answer, 409, "out-of-stock", before)["alternatives"] == [{"kind": "delivery"}]
+    assert refused(shop, answer, 409, "location-unable", before)["reason"] == "fulfilment"
 
 
 def test_delivery_comes_from_several_places_only_if_no_single_one_has_everything(shop):
