@@ -100,9 +100,9 @@ class Stage:
         """A signed-in customer with a floating basket, filled as a guest's. `by`: the token of whoever fills it."""
         token = self.world.token("customer", sub=customer_id)
         with self.world.runtime.function_environment(self.world.template.functions["BasketApi"]):
-            from basket import owners
+            from basket import owners  # the first add would make it, and is not what is counted
 
-            owners.open_for(customer_id, "web", "nl", "web", themselves=True)  # before the first add, which would make it
+            owners.open_for(customer_id, "web", "nl", "web", themselves=True)
         shopper = Shopper(self.call("GET", "/me/basket", token).json["basket_id"], token)
         if lines:
             self.add(shopper, sku(first), by)
