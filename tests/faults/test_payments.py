@@ -104,8 +104,60 @@ def take_what_is_held(world: World) -> None:
     assert till.payment(payment_id)["captured"] == 3000
 
 
+def cash_closes_a_page(world: World) -> None:
+    with world.calm():
+        till = open_till(world)
+        page = till.start(return_url=PAGE).json["payment_id"]
+    answer = till.start(till.staff, provider="cash", method="cash")
+    assert answer.status == 201, answer
+    world.settle()
+    later(world)
+    assert till.payment(page)["status"] == "expired"
+    assert till.ledger() == [("capture", 5000)]
+
+
+def cash_is_paid_out(world: World) -> None:
+    with world.calm():
+        till = open_till(world)
+        payment_id = till.start(till.staff, provider="cash", method="cash").json["payment_id"]
+        assert till.refund(payment_id, 2000).status == 201
+    assert till.pay_out(payment_id, drawer_id="drawer-1").status == 200
+    world.settle()
+    assert till.ledger() == [("capture", 5000), ("refund", -2000)]
+
+
+def another_currency_goes_back(world: World) -> None:
+    with world.calm():
+        till = open_till(world)
+        payment_id = till.start(provider="mollie", return_url=PAGE).json["payment_id"]
+        reference = till.payment(payment_id)["provider_ref"]
+        made = world.providers["mollie"].standin.account.objects["payment"][reference]
+        made |= {"_amount": 5432, "_currency": "USD"}
+        world.providers["mollie"].door("pay", id=reference)
+        world.settle()
+        till.close()
+        till.order_event("order.expired", "order/x@3")
+    world.settle()
+    later(world)
+    with world.calm():
+        later(world)
+    assert till.payment(payment_id)["foreign"]["USD"]["refunded"] == 5432
+    assert till.ledger() == [("capture", 5432), ("refund", -5432)]
+
+
 @pytest.mark.parametrize(
-    "journey", [pay_by_card, pay_at_mollie, pay_in_cash, give_back, order_gives_back, take_what_is_held]
+    "journey",
+    [
+        pay_by_card,
+        pay_at_mollie,
+        pay_in_cash,
+        give_back,
+        order_gives_back,
+        take_what_is_held,
+        cash_closes_a_page,
+        cash_is_paid_out,
+        another_currency_goes_back,
+    ],
 )
 def test_whatever_goes_wrong_once(journey: Callable[[World], None]) -> None:
     found = explore(journey, oracle=sound)
