@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from checkout import endings, offers, placing, table
-from checkout.views import OrderListView, OrderView, PlaceOrder
+from checkout.views import AtRiskListView, AtRiskView, OrderListView, OrderView, PlaceOrder
 from commerce import door, ids, problems, tokens
 
 app = door.rest()
@@ -40,6 +40,23 @@ def place_order(body: PlaceOrder) -> Response[OrderView]:
     caller = door.caller(app)
     placed = placing.place(caller, body, door.idempotent(app, caller, body))
     return door.answer(OrderView.as_placed(placed.order), 201, replayed=placed.replayed)
+
+
+@app.get(
+    "/orders/at-risk",
+    summary="Paid orders that are not covered (any more)",
+    operation_id="listOrdersAtRisk",
+    tags=["checkout"],
+)
+def list_at_risk(limit: Limit = 20, cursor: Cursor = None) -> Response[AtRiskListView]:
+    """Money was refunded outside the order, or charged back, before the goods left. For staff with `orders:read`."""
+    caller = door.caller(app)
+    caller.need("orders:read")
+    orders, following = table.at_risk(limit, tokens.read_cursor("orders at risk", cursor))
+    page = AtRiskListView(
+        items=[AtRiskView.of(order) for order in orders], next_cursor=tokens.cursor("orders at risk", following)
+    )
+    return door.answer(page)
 
 
 @app.get(
@@ -103,7 +120,7 @@ def cancel_order(order_id: OrderId) -> Response[OrderView]:
     operation_id="fulfilOrder",
     tags=["checkout"],
 )
-@door.raises("in-progress", "order-state")
+@door.raises("in-progress", "order-state", "order-not-covered")
 def fulfil_order(order_id: OrderId) -> Response[OrderView]:
     """For staff with `orders:write`, and for tills where the goods are."""
     caller = door.caller(app)

@@ -12,7 +12,7 @@ Between the pieces nobody outside can tell: basket and payable change only in th
 from collections.abc import Mapping
 from typing import Any
 
-from checkout import offers, table
+from checkout import moments, money, offers, table
 from checkout import order as rules
 from checkout.order import Order
 from checkout.seen import Levels
@@ -56,7 +56,7 @@ def undo(order: Order) -> None:
     raise problems.busy()
 
 
-def end(order: Order, to: rules.Ending, request: Request | None) -> None:
+def end(order: Order, to: money.Ending, request: Request | None) -> None:
     """End a big unpaid order. Raises `writes.Refused` if it has moved on before anything was given back."""
     held = table.begin_ending(order, to, request)
     carry_on_ending(order | {"unwinding": to, "version": order["version"] + 1}, held)
@@ -69,7 +69,8 @@ def carry_on_ending(order: Order, held: Held | None = None) -> None:
         if held is None:
             return
         try:
-            table.end_last(order, _give_all(order, held), table.open_basket(order["basket_id"]))
+            all_given = _give_all(order, held)
+            table.end_last(order, all_given, table.open_basket(order["basket_id"]), moments.of(order))
         except writes.Refused:
             held = None
             continue

@@ -1,6 +1,6 @@
 """How an order ends: it expires unpaid, somebody cancels it, or it is handed over."""
 
-from checkout import chunks, offers, settling, table
+from checkout import chunks, moments, money, offers, settling, table
 from checkout import order as rules
 from checkout.order import Order
 from commerce import audit, baskets, clock, problems, writes
@@ -11,7 +11,8 @@ _RACES = 8
 
 
 def move_on(order_id: str) -> None:
-    """Whatever is due on an order: undo half a placing, let it expire, finish unwinding, send part payments back.
+    """Whatever is due on an order: undo half a placing, let it expire, finish unwinding, send part payments back, and
+    tell again what nobody has acknowledged.
 
     The index that named it may be behind; what the order itself says counts.
     """
@@ -32,10 +33,10 @@ def _move_on(order: Order) -> None:
         chunks.undo(order)
     elif "unwinding" in order:
         chunks.carry_on_ending(order)
-    elif order["state"] == "placed":
+    elif order["state"] in ("placed", "authorized"):
         _end(order, "expired", None)
     else:
-        settling.refund_rest(order)
+        settling.remind(order)
 
 
 def cancel(caller: Principal, order_id: str, request: Request) -> tuple[Order, bool]:
@@ -56,7 +57,7 @@ def cancel(caller: Principal, order_id: str, request: Request) -> tuple[Order, b
             if order["state"] == "cancelled" or "unwinding" in order:
                 table.mark(order, request.audited(None))
             elif order["state"] == "paid":
-                table.cancel_paid(order, request)
+                table.cancel_paid(order, moments.of(order), request)
             else:
                 _end(order, "cancelled", request)
         except writes.Refused:
@@ -86,14 +87,14 @@ def fulfil(caller: Principal, order_id: str, request: Request) -> tuple[Order, b
     raise problems.busy()
 
 
-def _end(order: Order, to: rules.Ending, request: Request | None) -> None:
+def _end(order: Order, to: money.Ending, request: Request | None) -> None:
     """End an unpaid order. Raises `writes.Refused` if it has moved on, or the request is already done."""
     if chunks.is_big(order):
         chunks.end(order, to, request)
         return
     for _ in range(_RACES):
         try:
-            table.end(order, to, table.open_basket(order["basket_id"]), request)
+            table.end(order, to, table.open_basket(order["basket_id"]), moments.of(order), request)
         except writes.Refused as refused:
             if all(isinstance(cause, baskets.BasketChanged) for cause in refused.causes):
                 continue  # the basket was merged or edited meanwhile: look where its lines belong now

@@ -1,4 +1,4 @@
-"""The event door: payments tell what was captured or is pending."""
+"""The event door: payments tell what became of money, stock tells what it booked."""
 
 from typing import Any
 
@@ -12,8 +12,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _handle(message: events.Envelope) -> None:
-    match message.type:
-        case "payment.captured":
-            settling.captured(events.PaymentCaptured.model_validate(message.data))
-        case "payment.authorized":
-            settling.pending(events.PaymentAuthorized.model_validate(message.data))
+    if message.type == "stock.moved":
+        settling.booked(events.StockMoved.model_validate(message.data))
+    else:
+        settling.told(message)

@@ -1,27 +1,27 @@
-"""The order: what it is made of, which states follow which, and what captured money means to it.
+"""The order: what it is made of, which states follow which, and what may be asked of it.
 
-Pure rules over the order item (a plain dictionary). Amounts are minor units of the order's currency. Money that came
-in is `captured{payment: amount}`, money that must go back is `refund_due{payment: amount}`; what an order *keeps* is
-the difference. Every decision is a function of the item alone, so repeats and reordering change nothing.
+Pure rules over the order item (a plain dictionary). What money means to it is in `money`, what it owes to other rooms
+in `owing`.
 """
 
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
+from checkout import money
 from commerce import baskets, ids, items, problems
 from commerce.holds import Hold, together
 from commerce.markets import Market
 from commerce.pricing import PricedLine, Totals
 
 Order = dict[str, Any]
-Ending = Literal["expired", "cancelled"]
 
 NEXT: Mapping[str, frozenset[str]] = {
     "placing": frozenset({"placed", "rejected"}),
-    "placed": frozenset({"paid", "expired", "cancelled"}),
+    "placed": frozenset({"authorized", "paid", "expired", "cancelled"}),
+    "authorized": frozenset({"paid", "expired", "cancelled"}),  # all of it is held, nothing or not all is taken
     "expired": frozenset({"paid"}),  # paid late, and the stock could be taken again
     "paid": frozenset({"fulfilled", "cancelled"}),
     "fulfilled": frozenset(),
@@ -198,86 +198,6 @@ def fits(basket: Mapping[str, Any], dots: Mapping[str, Any]) -> bool:
     return items.size(basket) + items.size(dots) <= _ITEM_BYTES
 
 
-# ----------------------------------------------------------------------------------------------------------- money
-
-
-@dataclass(frozen=True)
-class Step:
-    """One change of an order because of money. `refunds` is what newly must go back, by payment."""
-
-    kind: Literal["paid", "retake", "refund", "note"]
-    captured: dict[str, int]
-    refunds: dict[str, int] = field(default_factory=dict)
-    reason: str = ""
-
-
-def next_step(order: Mapping[str, Any], payment_id: str = "", captured: int = 0) -> Step | None:
-    """What captured money makes of the order; None if everything is as it should be.
-
-    Applied until it says None: one step is one version and one event. A crash between two steps loses nothing,
-    because the second follows from the item alone.
-    """
-    known = dict(order.get("captured", {}))
-    if captured > known.get(payment_id, 0):
-        known[payment_id] = captured
-    kept = kept_by(order, known)
-    match order["state"]:
-        case "placed" if kept >= order["total"]:
-            return Step("paid", known)
-        case "expired" if kept >= order["total"]:
-            return Step("retake", known)
-        case "paid" | "fulfilled" if kept > order["total"]:
-            return Step("refund", known, _share_out(order, known, kept - order["total"], payment_id), "paid-twice")
-        case "expired" | "cancelled" | "rejected" if kept > 0:
-            return Step("refund", known, _share_out(order, known, kept, payment_id), str(order["state"]))
-    return Step("note", known) if known != order.get("captured", {}) else None
-
-
-def after(order: Mapping[str, Any], step: Step) -> Order:
-    """The order once a step was written."""
-    changed = {**order, "captured": step.captured, "version": order["version"] + 1}
-    if step.kind == "refund":
-        changed["refund_due"] = with_refunds(order, step.refunds)
-    return changed | ({"state": "paid"} if step.kind in ("paid", "retake") else {})
-
-
-def refund_instead(order: Mapping[str, Any], step: Step, reason: str) -> Step:
-    """The refund of everything kept, when an expired order cannot have its stock back."""
-    everything = kept_by(order, step.captured)
-    return Step("refund", step.captured, _share_out(order, step.captured, everything, ""), reason)
-
-
-def kept_by(order: Mapping[str, Any], captured: Mapping[str, int] | None = None) -> int:
-    """Captured and not due back."""
-    money = order.get("captured", {}) if captured is None else captured
-    return int(sum(money.values()) - sum(order.get("refund_due", {}).values()))
-
-
-def refunds_when_cancelled(order: Mapping[str, Any]) -> dict[str, int]:
-    """Everything the order keeps, by payment."""
-    return _share_out(order, order.get("captured", {}), kept_by(order), "")
-
-
-def with_refunds(order: Mapping[str, Any], refunds: Mapping[str, int]) -> dict[str, int]:
-    """The order's `refund_due` after `refunds` have been added."""
-    due = dict(order.get("refund_due", {}))
-    for payment_id, amount in refunds.items():
-        due[payment_id] = due.get(payment_id, 0) + amount
-    return due
-
-
-def _share_out(order: Mapping[str, Any], captured: Mapping[str, int], amount: int, first: str) -> dict[str, int]:
-    """Divide a refund over the payments: the one that just came in first, never more than it brought."""
-    returned = order.get("refund_due", {})
-    shares: dict[str, int] = {}
-    for payment_id in sorted(captured, key=lambda each: (each != first, each)):
-        share = min(amount, captured[payment_id] - returned.get(payment_id, 0))
-        if share > 0:
-            shares[payment_id] = share
-            amount -= share
-    return shares
-
-
 # ------------------------------------------------------------------------------------------------- what may be asked
 
 
@@ -292,9 +212,14 @@ def refuse_cancelling(order: Mapping[str, Any]) -> problems.Problem | None:
 
 def refuse_fulfilling(order: Mapping[str, Any]) -> problems.Problem | None:
     """Why this order cannot be fulfilled, or None if it can (or already is)."""
-    if order["state"] == "fulfilled" or may_become(order, "fulfilled"):
+    if order["state"] == "fulfilled":
         return None
-    return _wrong_state(order, "fulfilled", "Only a paid order is handed over or sent.")
+    if not may_become(order, "fulfilled"):
+        return _wrong_state(order, "fulfilled", "Only a paid order is handed over or sent.")
+    if short := money.short_of(order):
+        missing = {"amount": short, "currency": order["currency"]}
+        return problems.conflict("order-not-covered", "Not all of this order is paid (any more).", short=missing)
+    return None
 
 
 def in_progress() -> problems.Problem:

@@ -1,15 +1,17 @@
-"""What payments mean to an order: paid, more time, paid late, or money that must go back.
+"""What payments and stock tell an order: paid, held, more time, paid late, money that must go back, goods booked.
 
 One delivery applies one step after another until the rules have nothing more to say; each step is one conditional
-write. A delivery that is lost half-way, repeated or overtaken ends in the same place.
+write. A delivery that is lost half-way, repeated or overtaken ends in the same place, and one that never comes is told
+again: payments until the payable says that the order counts its money, the order until both others have acknowledged.
 """
 
-from checkout import chunks, seen, sourcing, table
+from checkout import chunks, moments, money, owing, seen, sourcing, table
 from checkout import order as rules
-from checkout.order import Order, Step
+from checkout.money import Step, Told
+from checkout.order import Order
 from checkout.seen import Levels
 from checkout.sourcing import Plan
-from commerce import clock, events, markets, problems, writes
+from commerce import events, markets, payables, problems, writes
 from commerce.holds import Hold
 from commerce.pricing import PricedLine
 
@@ -24,43 +26,66 @@ class NotNow(Exception):
     """The order is being placed or unwound: the queue brings the event again when that is done."""
 
 
-def captured(payment: events.PaymentCaptured) -> None:
-    """A payment's captured total is known. Raises UnknownOrder and NotNow."""
+def told(message: events.Envelope) -> None:
+    """A version of a payment: all its totals. Raises UnknownOrder and NotNow."""
+    payment = events.TYPES[message.type].model_validate(message.data)
+    assert isinstance(payment, events.Payment), "only events of payments are asked for"
+    gone = bool(message.data.get("let_go"))
+    if message.type == "payment.failed" and not gone:
+        return  # an attempt that never was firm money: nobody counted anything of it
+    known = _told(payment, events.version_of(message), gone)
     order: Order | None = None
     for _ in range(_RACES):
         order = order or _settled(payment.order_id)
         if payment.currency != order["currency"]:
             raise ValueError(f"order {payment.order_id} is not paid in {payment.currency}")
-        step = rules.next_step(order, payment.payment_id, payment.captured)
+        step = money.next_step(order, known)
         if step is None:
             return
         try:
-            order = rules.after(order, _take(order, step))
+            order = _take(order, step, known)
         except writes.Refused:
             order = None  # it has moved on: look again
     raise problems.busy()
 
 
-def refund_rest(order: Order) -> None:
-    """An order that ended keeps nothing: part payments go back."""
-    step = rules.next_step(order)
-    if step is not None and step.kind == "refund":
-        table.owe(order, step)
-
-
-def pending(payment: events.PaymentAuthorized) -> None:
-    """A payment is on its way: the payer gets the market's hold time from now, once. Raises UnknownOrder and NotNow."""
+def booked(movement: events.StockMoved) -> None:
+    """Stock has booked a portion of an order: sold it, or taken it back."""
+    if movement.order_id is None or movement.part is None:
+        return
     for _ in range(_RACES):
-        order = _settled(payment.order_id)
-        until = clock.after(markets.get(order["market"]).hold_seconds)
-        if order["state"] != "placed" or "first_pay_by" in order or until <= order["pay_by"]:
+        order = table.read(movement.order_id)
+        after = owing.goods_booked(order, movement.kind, movement.part, movement.parts or 1) if order else None
+        if order is None or after is None:
             return
         try:
-            table.extend(order, until)
+            table.note(order, money.scheduled(order, after, moments.of(order)), None)
         except writes.Refused:
             continue
         return
     raise problems.busy()
+
+
+def remind(order: Order) -> None:
+    """What an order that is over or paid is due for: part payments go back, and what is open is told again."""
+    step = money.next_step(order)
+    if step is not None and step.kind == "refund":
+        _take(order, step, None)
+        return
+    tellings = owing.tellings(order)
+    for event in tellings:
+        order = table.tell_again(order, event, moments.tell_again(order))
+    if not tellings:
+        after = order | {"version": order["version"] + 1}
+        table.note(order, money.scheduled(order, after, moments.of(order)), None)  # nothing is open: due no more
+
+
+def _told(payment: events.Payment, version: int, gone: bool) -> Told:
+    said = payment.model_dump()
+    names = ("payment_id", "captured", "outside", "charged_back", "authorized", "pending", "asked")
+    times = {name: said[name] or "" for name in ("capture_before", "expected_by")}
+    members = {name: said[name] for name in names} | times
+    return Told(version=version, gone=gone, figures=payables.figures(said), **members)
 
 
 def _settled(order_id: str) -> Order:
@@ -72,32 +97,35 @@ def _settled(order_id: str) -> Order:
     return order
 
 
-def _take(order: Order, step: Step) -> Step:
-    """Write a step; the one that was written, as a late payment may end in a refund."""
+def _take(order: Order, step: Step, told: Told | None) -> Order:
+    """Write a step; the order as it is then. A late payment may end in a refund."""
+    if step.kind == "retake":
+        return _retake(order, step, told)
+    after = money.after(order, step, moments.of(order))
     match step.kind:
         case "paid":
-            table.pay(order, step)
-        case "note":
-            table.note(order, step)
+            table.pay(order, after, told)
         case "refund":
-            table.owe(order, step)
-        case "retake":
-            return _retake(order, step)
-    return step
+            table.owe(order, after, told)
+        case _:
+            table.note(order, after, told)
+    return after
 
 
-def _retake(order: Order, step: Step) -> Step:
+def _retake(order: Order, step: Step, told: Told | None) -> Order:
     """Paid after it expired: from wherever it can come now, else the money back. Lost races come here again."""
     # What one transaction cannot take again goes back: half a late order helps nobody.
     reason = "late" if chunks.is_big(order) else "out-of-stock"
     priced = rules.whole_lines(order)
     held, levels = ([], None) if chunks.is_big(order) else _available_again(order, priced)
     if levels is None or not 0 < len(held) <= table.CHUNK:
-        instead = rules.refund_instead(order, step, reason)
-        table.owe(order, instead)
-        return instead
-    table.pay_late(order, step, rules.order_lines(priced, held), levels, table.open_basket(order["basket_id"]))
-    return step
+        return _take(order, money.refund_instead(step, reason), told)
+    after = money.after(order, step, moments.of(order))
+    lines = rules.order_lines(priced, held)
+    if lines != order["lines"]:
+        after |= {"lines": lines, "first_lines": order["lines"]}
+    table.pay_late(order, after, told, levels, table.open_basket(order["basket_id"]))
+    return after
 
 
 def _available_again(order: Order, priced: list[PricedLine]) -> tuple[list[Hold], Levels]:

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from checkout import money, owing
 from checkout import order as rules
-from checkout.order import Order, Step
+from checkout.money import Moment, Told
+from checkout.order import Order
 from checkout.seen import Levels
 from commerce import baskets, clock, due, events, holds, payables, reads, requests, writes
 from commerce.holds import Hold
@@ -77,6 +79,16 @@ def of_customer(
     orders = reads.get_many({"ORDERS": wanted})["ORDERS"]
     shown = [orders[each] for each in wanted if each in orders]
     return [each for each in shown if each["state"] not in ("placing", "rejected")], following
+
+
+def at_risk(limit: int, start: dict[str, Any] | None) -> tuple[list[Order], dict[str, Any] | None]:
+    """A page of the orders at risk, longest first. One that is covered again by now is left out."""
+    keys, following = reads.page(
+        "ORDERS", "yes", index="at_risk", hash_name="at_risk", range_name="at_risk_since", limit=limit, start=start
+    )
+    wanted = [(found["pk"], found["sk"]) for found in keys]
+    orders = reads.get_many({"ORDERS": wanted})["ORDERS"]
+    return [orders[each] for each in wanted if "at_risk" in orders.get(each, {})], following
 
 
 def basket(basket_id: str) -> dict[str, Any] | None:
@@ -194,21 +206,21 @@ def reject(order: Order, held: Held) -> None:
     )
 
 
-def end(order: Order, to: rules.Ending, basket: Mapping[str, Any] | None, request: Request | None = None) -> None:
+def end(order: Order, to: money.Ending, basket: Mapping[str, Any] | None, at: Moment, request: Request | None) -> None:
     """An unpaid order ends: stock and lines go back and nothing more may be collected, all at once.
 
     Raises `writes.Refused` with `Superseded` (the order has moved on) or `baskets.BasketChanged` (read it again).
     """
     writes.commit(
         holds.release(rules.holds_of(order), order["order_id"]),
-        _ended(order, to),
+        _ended(order, to, at),
         payables.closed(order["order_id"]),
         _give_back(order, basket),
         _done(request, order),
     )
 
 
-def begin_ending(order: Order, to: rules.Ending, request: Request | None = None) -> Held:
+def begin_ending(order: Order, to: money.Ending, request: Request | None = None) -> Held:
     """A big unpaid order starts to end: nothing more may be collected, then its stock goes back in pieces."""
     count = len(rules.holds_of(order))
     soon = due.fields(order["pk"], clock.after(UNWIND_WITHIN_S))
@@ -221,22 +233,17 @@ def begin_ending(order: Order, to: rules.Ending, request: Request | None = None)
     return Held(order["order_id"], count, 1, giving=True)
 
 
-def end_last(order: Order, held: Held, basket: Mapping[str, Any] | None) -> None:
+def end_last(order: Order, held: Held, basket: Mapping[str, Any] | None, at: Moment) -> None:
     """The last piece of a big order's end: its state, its event, and the lines back in the basket."""
-    writes.commit(_ended(order, order["unwinding"]), _forget_held(held), _give_back(order, basket))
+    writes.commit(_ended(order, order["unwinding"], at), _forget_held(held), _give_back(order, basket))
 
 
-def _ended(order: Order, to: rules.Ending) -> writes.Write:
+def _ended(order: Order, to: money.Ending, at: Moment) -> writes.Write:
     """The order is over. One that keeps part payments stays due until it has told what must go back."""
-    refunds = rules.refunds_when_cancelled(order)
-    if to == "cancelled":
-        told = {"was_paid": order["state"] == "paid", "refunds": _told(refunds)}
-        keep = {"refund_due": rules.with_refunds(order, refunds)}
-        return _change(order, to, "order.cancelled", told, keep=keep, drop=["unwinding", *_DUE])
-    if refunds:
-        now = due.fields(order["pk"], clock.iso())
-        return _change(order, to, "order.expired", keep=now, drop=["unwinding"])
-    return _change(order, to, "order.expired", drop=["unwinding", *_DUE])
+    after = money.ended(order, to, at)
+    if to == "expired":
+        return _become(order, after, "order.expired")
+    return _become(order, after, "order.cancelled", _cancelled(after))
 
 
 def _give_back(order: Order, basket: Mapping[str, Any] | None) -> list[writes.Write]:
@@ -280,63 +287,57 @@ def _forget_held(held: Held) -> writes.Write:
 # ----------------------------------------------------------------------------------------------------------- money
 
 
-def pay(order: Order, step: Step) -> None:
+def pay(order: Order, after: Order, told: Told | None) -> None:
     """Captured payments cover the total. Raises `writes.Refused` with `Superseded` if the order has moved on."""
-    writes.commit(_paid(order, step))
+    writes.commit(_become(order, after, "order.paid"), _payable(order, after, told))
 
 
-def pay_late(
-    order: Order, step: Step, lines: list[dict[str, Any]], seen: Levels, basket: Mapping[str, Any] | None
-) -> None:
+def pay_late(order: Order, after: Order, told: Told | None, seen: Levels, basket: Mapping[str, Any] | None) -> None:
     """An expired order was paid after all: its stock is taken again, and its lines leave the basket if still there.
 
-    `lines` say from where; that may differ from where the order had its stock before.
+    The lines of `after` say from where; that may differ from where the order had its stock before.
 
     Raises `writes.Refused` with `holds.Shortage`, `Superseded` or `baskets.BasketChanged`.
     """
-    moved = {"lines": lines, "first_lines": order["lines"]} if lines != order["lines"] else {}
     still = rules.dots_in(order, basket) if basket else {}
     writes.commit(
-        holds.take(rules.holds_of({"lines": lines}), order["order_id"], seen.items),
-        _paid(order, step, moved),
+        holds.take(rules.holds_of(after), order["order_id"], seen.items),
+        _become(order, after, "order.paid"),
+        _payable(order, after, told),
         [baskets.remove_ordered(basket, still, order["order_id"])] if basket and still else [],
     )
 
 
-def note(order: Order, step: Step) -> None:
-    """Remember what was captured so far. No event: nothing about the order is decided by it."""
-    writes.commit(_change(order, order["state"], None, keep={"captured": step.captured}))
+def note(order: Order, after: Order, told: Told | None) -> None:
+    """Remember what payments told. No event: an order that waits longer or is at risk is nobody's work but people's."""
+    writes.commit(_become(order, after), _payable(order, after, told))
 
 
-def owe(order: Order, step: Step) -> None:
-    """Money must go back: remember how much of which payment, and say so once."""
-    keep = {"captured": step.captured, "refund_due": rules.with_refunds(order, step.refunds)}
-    told = {"refunds": _told(step.refunds), "reason": step.reason}
-    writes.commit(_change(order, order["state"], "order.refund_due", told, keep=keep, drop=_DUE))
+def owe(order: Order, after: Order, told: Told | None) -> None:
+    """Money must go back: remember how much of which payment, and say so until payments has heard it."""
+    writes.commit(_become(order, after, "order.refund_due", _refund_due(after)), _payable(order, after, told))
 
 
-def extend(order: Order, until: str) -> None:
-    """A payment is pending: the payer gets more time, once."""
-    writes.commit(
-        _change(
-            order,
-            "placed",
-            None,
-            keep={"pay_by": until, "first_pay_by": order["pay_by"], **due.fields(order["pk"], until)},
-        ),
-        payables.extended(order["order_id"], until),
-    )
+def tell_again(order: Order, type: str, due_at: str) -> Order:
+    """The next version of an order that waits for an acknowledgement: the same totals once more."""
+    after = order | {"version": order["version"] + 1, "told": order.get("told", 0) + 1, "due": due_at}
+    data = {"order.cancelled": _cancelled, "order.refund_due": _refund_due}
+    told = data[type](order) if type in data else {}
+    writes.commit(_become(order, after, type, told | {"again": True}))
+    return after
 
 
-def cancel_paid(order: Order, request: Request) -> None:
+def cancel_paid(order: Order, at: Moment, request: Request) -> None:
     """A paid order is cancelled before it was fulfilled: the event tells what must go back, goods and money."""
-    writes.commit(_ended(order, "cancelled"), _done(request, order))
+    reopened = [payables.closed(order["order_id"])] if money.payable(order) else []
+    writes.commit(_ended(order, "cancelled", at), reopened, _done(request, order))
 
 
 def fulfil(order: Order, request: Request) -> None:
-    """The goods were handed over or sent."""
+    """The goods were handed over or sent. What had gone back before is no return."""
+    gone = {"gone_before": money.gone(order)} if money.gone(order) else {}
     writes.commit(
-        _change(order, "fulfilled", "order.fulfilled", keep={"fulfilled_at": clock.iso()}),
+        _change(order, "fulfilled", "order.fulfilled", keep={"fulfilled_at": clock.iso()} | gone),
         _done(request, order),
     )
 
@@ -346,13 +347,36 @@ def mark(order: Order, request: Request) -> None:
     writes.commit(_done(request, order))
 
 
-def _paid(order: Order, step: Step, moved: dict[str, Any] | None = None) -> writes.Write:
-    keep = {"captured": step.captured, "paid_at": clock.iso(), **(moved or {})}
-    return _change(order, "paid", "order.paid", keep=keep, drop=_DUE)
+def _refund_due(order: Order) -> dict[str, Any]:
+    return {"refunds": owing.refunds(order), "reason": order.get("refund_reason", str(order["state"]))}
 
 
-def _told(refunds: Mapping[str, int]) -> list[dict[str, Any]]:
-    return [{"payment_id": payment_id, "amount": amount} for payment_id, amount in refunds.items()]
+def _cancelled(order: Order) -> dict[str, Any]:
+    return {"was_paid": "paid_at" in order, "refunds": owing.refunds(order)}
+
+
+def _payable(order: Order, after: Order, told: Told | None) -> list[writes.Write]:
+    """The payable follows the order: open or not, until when, and what is counted now of the payment that told."""
+    open_now = money.payable(after) if money.payable(after) != money.payable(order) else None
+    until = after["pay_by"] if money.payable(after) and after["pay_by"] != order["pay_by"] else None
+    counted = {told.payment_id: told.figures} if told else {}
+    if open_now is None and until is None and not counted:
+        return []
+    return [payables.changed(order["order_id"], open=open_now, until=until, counted=counted)]
+
+
+def _become(
+    order: Order, after: Order, event: str | None = None, data: Mapping[str, Any] | None = None
+) -> writes.Write:
+    """The order becomes `after`: only what differs is written."""
+    own = {"state", "version", "event", "due_shard"}
+    keep = {name: value for name, value in after.items() if name not in own and order.get(name) != value}
+    drop = [name for name in order if name not in after and name not in own]
+    if "due" in keep:
+        keep |= due.fields(order["pk"], after["due"])
+    if "due" in drop:
+        drop.append("due_shard")
+    return _change(order, after["state"], event, data, keep=keep, drop=drop)
 
 
 def _done(request: Request | None, order: Order) -> list[writes.Write]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from checkout import money
 from commerce import countries, phones
 from commerce.types import Body, Country, Email, Id, MoneyView, Phone, PostalCode, Text, View, without_none
 
@@ -198,13 +199,15 @@ class OrderView(View):
 
     order_id: str
     order_number: str = Field(examples=["7K2M-9QXD-4TZC"])
-    state: Literal["placing", "placed", "paid", "fulfilled", "rejected", "expired", "cancelled"]
+    state: Literal["placing", "placed", "authorized", "paid", "fulfilled", "rejected", "expired", "cancelled"]
     channel: str
     market: str
     basket_id: str
     lines: list[OrderLineView]
     totals: OrderTotalsView
     pay_by: str
+    capture_before: str | None = Field(None, description="while `authorized`: when the first hold is let go")
+    short: MoneyView | None = Field(None, description="of a paid order: what it does not keep (any more)")
     placed_at: str
     paid_at: str | None = None
     fulfilment: OrderFulfilmentView
@@ -213,26 +216,31 @@ class OrderView(View):
     @classmethod
     def of(cls, order: Mapping[str, Any]) -> Self:
         """The order as it is now. An order that is being unwound already shows where that ends."""
-        return cls._render(order, order["lines"], order.get("unwinding") or order["state"], order["pay_by"])
+        shown = {name: value for name, value in order.items() if name != "capture_before"}
+        if order["state"] == "authorized":
+            shown["capture_before"] = money.capture_before(order)
+        if short := money.short_of(order):
+            shown["short"] = {"amount": short, "currency": order["currency"]}
+        return cls._render(shown, order["lines"], order.get("unwinding") or order["state"], order["pay_by"])
 
     @classmethod
     def as_placed(cls, order: Mapping[str, Any]) -> Self:
         """The order as the answer to placing it, also when that is asked again after things have moved on."""
-        unpaid = {name: value for name, value in order.items() if name != "paid_at"}
+        unpaid = {name: value for name, value in order.items() if name not in ("paid_at", "capture_before")}
         lines = order.get("first_lines") or order["lines"]
         return cls._render(unpaid, lines, "placed", order.get("first_pay_by") or order["pay_by"])
 
     @classmethod
     def _render(cls, order: Mapping[str, Any], lines: list[dict[str, Any]], state: str, pay_by: str) -> Self:
-        def money(amount: int) -> dict[str, Any]:
+        def in_money(amount: int) -> dict[str, Any]:
             return {"amount": amount, "currency": order["currency"]}
 
         by_sku: dict[str, dict[str, Any]] = {}
         for line in lines:
             whole = by_sku.setdefault(
                 line["sku"],
-                {"sku": line["sku"], "name": line["name"], "quantity": 0, "unit_price": money(line["unit_price"]),
-                 "line_total": money(0), "tax": money(0), "sources": {}},
+                {"sku": line["sku"], "name": line["name"], "quantity": 0, "unit_price": in_money(line["unit_price"]),
+                 "line_total": in_money(0), "tax": in_money(0), "sources": {}},
             )  # fmt: skip
             whole["quantity"] += line["quantity"]
             whole["line_total"]["amount"] += line["line_total"]
@@ -241,7 +249,7 @@ class OrderView(View):
             whole["sources"][line["location_id"]] = there + line["quantity"]
         for whole in by_sku.values():
             whole["sources"] = [{"location_id": at, "quantity": many} for at, many in whole["sources"].items()]
-        totals = {name: money(order[name]) for name in ("subtotal", "discount", "tax", "total")}
+        totals = {name: in_money(order[name]) for name in ("subtotal", "discount", "tax", "total")}
         shown = {"lines": list(by_sku.values()), "totals": totals, "state": state, "pay_by": pay_by}
         return cls.model_validate({**order, **shown})
 
@@ -250,4 +258,32 @@ class OrderListView(View):
     """A page of orders, newest first."""
 
     items: list[OrderView]
+    next_cursor: str | None = None
+
+
+class AtRiskView(View):
+    """A paid order that does not keep what it should: money went back or was charged back before the hand-over."""
+
+    order_id: str
+    order_number: str
+    state: Literal["paid"]
+    channel: str
+    location_id: str | None = None
+    placed_at: str
+    at_risk_since: str
+    total: MoneyView
+    short: MoneyView = Field(description="what has to be paid again before the order may be handed over")
+
+    @classmethod
+    def of(cls, order: Mapping[str, Any]) -> Self:
+        """The order as it is now."""
+        amounts = {"total": order["total"], "short": money.short_of(order)}
+        shown = {name: {"amount": amount, "currency": order["currency"]} for name, amount in amounts.items()}
+        return cls.model_validate({**order, **shown})
+
+
+class AtRiskListView(View):
+    """A page of orders at risk, longest first."""
+
+    items: list[AtRiskView]
     next_cursor: str | None = None

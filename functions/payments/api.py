@@ -1,7 +1,7 @@
 """The HTTPS door of payments."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 from commerce import audit, door, payables, problems, tokens
 from commerce.principal import Principal
 from commerce.types import ID_PATTERN, MoneyBody, MoneyView
-from payments import amounts, books, capturing, naming, paying_out, refunding, starting, table, views
+from payments import amounts, books, capturing, claims, naming, paying_out, refunding, starting, table, views
 
 app = door.rest()
 OrderId = Annotated[str, Path(pattern=ID_PATTERN)]
@@ -155,7 +155,6 @@ def refund_payment(payment_id: PaymentId, asked: views.RefundPayment) -> Respons
         raise problems.conflict("refund-exceeds-captured", detail, refundable=left) from None
     except refunding.InParts:
         raise problems.conflict("refund-in-parts", "This was paid in parts: refund each part on its own.") from None
-    assert made is not None, "only refunds at most are left out"
     if made.repeat:
         naming.same(request, dict(made.fact.more))
     if made.fact.status == "failed" and "code" in made.fact.more:
@@ -185,6 +184,26 @@ def pay_out_refund(
         raise problems.not_found("payment")
     paid = paying_out.pay_out(kept, refund_id, principal, asked.drawer_id, asked.at)
     return views.RefundPaidOut(payment_id=payment_id, **views.of_refund(paid).model_dump())
+
+
+@app.get(
+    "/refunds",
+    summary="Money that has to go back and is not on its way",
+    operation_id="listRefunds",
+    tags=["payments"],
+)
+def list_refunds(
+    state: Annotated[Literal["owed", "failed"], Query(description="`failed`: only what was tried and failed")],
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(), StringConstraints(max_length=2000)] = None,
+) -> views.OwedPage:
+    """What is owed, longest first. The sweep tries again; a refund by hand, or paying cash out, makes it up at once."""
+    principal = door.caller(app)
+    principal.need("payments:read")
+    scope = f"refunds {state} {principal.key}"
+    found, more = table.owed(state, limit, tokens.read_cursor(scope, cursor))
+    items = [views.of_owed(kept.payment, claims.last_failed(kept.payment, kept.facts)) for kept in found]
+    return views.OwedPage(items=items, next_cursor=tokens.cursor(scope, more))
 
 
 def _given(amount: MoneyBody | None) -> tuple[int | None, str | None]:

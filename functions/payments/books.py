@@ -8,12 +8,14 @@ Every write that adds facts is bound to the payment's version, so a balance is a
 that are there.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from commerce import clock, due, events, reads, writes
-from payments.ledger import Change, Entry, Fact, settled
+from commerce import clock, due, events, payables, reads, writes
+from payments import claims
+from payments.ledger import Balance, Change, Entry, Fact, fold, settled
 
 PAYMENTS = "PAYMENTS"
 FIRST_LOOK_S = 600
@@ -61,24 +63,35 @@ def kept(payment: dict[str, Any], change: Change) -> list[writes.Write]:
     return facts + [_put_entry(payment, entry) for entry in change.entries]
 
 
-def record(seen: Kept, change: Change, *fragments: writes.Write, again_at: str | None = None) -> dict[str, Any]:
+def record(
+    seen: Kept,
+    change: Change,
+    *fragments: writes.Write,
+    again_at: str | None = None,
+    more: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
     """Write new facts, their ledger entries and the new balance, in one transaction bound to what was read.
 
     The first event goes with this version; further ones wait in `untold` for versions of their own. `again_at` is when
-    to look at the payment unless it is settled. Returns the payment as written. Raises `writes.Refused` when somebody
-    else was quicker: read and decide again.
+    to look at the payment unless it is settled, `more` are members that are kept with it. What the order has to count
+    keeps the payment due until the sweep sees that it has. Returns the payment as written. Raises `writes.Refused`
+    when somebody else was quicker: read and decide again.
     """
     payment = seen.payment
     waiting = payment.get("untold", []) + [{"type": kind, "data": data} for kind, data in change.events]
-    after = payment | change.balance.as_map() | {"version": payment["version"] + 1, "untold": waiting[1:]}
+    facts = {fact.key: fact for fact in (*seen.facts, *change.facts)}
+    after = payment | change.balance.as_map() | dict(more or {})
+    after |= follows(after, facts.values(), change.balance)
+    after |= {"version": payment["version"] + 1, "untold": waiting[1:]}
     if "provider_ref" not in payment and change.facts[0].of:
         after["provider_ref"] = change.facts[0].of  # reported before the answer to our own request was kept
     if settled(after, change.balance) and not waiting[1:]:
-        look = None
+        news = payables.figures(after) != payables.figures(payment) or after["owed"]
+        look = payment.get("due") or (clock.after(FIRST_LOOK_S) if news else None)
     else:
         look = again_at or (clock.after(SOON_S) if waiting[1:] else payment.get("due") or clock.after(FIRST_LOOK_S))
     writes.commit(kept(payment, change), _next_version(payment, after, waiting[:1], look), fragments)
-    return after
+    return {name: value for name, value in after.items() if name != "due"} | ({"due": look} if look else {})
 
 
 def tell(payment: dict[str, Any]) -> dict[str, Any]:
@@ -90,8 +103,54 @@ def tell(payment: dict[str, Any]) -> dict[str, Any]:
     return payment
 
 
-_NUMBERS = ("captured", "refunded", "refund_pending", "charged_back", "authorized")
-_WRITTEN = ("status", *_NUMBERS, "provider_ref", "foreign", "untold")
+def follows(payment: dict[str, Any], facts: Iterable[Fact], balance: Balance) -> dict[str, Any]:
+    """The members of a payment that follow from its facts beside the balance itself."""
+    facts = list(facts)
+    until = clock.iso(datetime.fromtimestamp(balance.until, UTC)) if balance.until else ""
+    owed, in_cash = claims.owed(payment, facts, balance.refundable), claims.in_cash(payment, facts)
+    waits = bool(owed or in_cash)
+    return {
+        "outside": claims.outside(payment, facts),
+        "capture_before": until if balance.authorized else "",
+        "expected_by": "" if balance.authorized else until,
+        "owed": owed,
+        "owed_in_cash": in_cash,
+        "owing": "owed" if waits else "",
+        "owed_since": (payment.get("owed_since") or clock.iso()) if waits else "",
+        "owed_why": ("failed" if claims.failed(payment, facts) else "asked") if owed else "",
+    }
+
+
+def answer(seen: Kept, **members: int) -> None:
+    """Tell what became of what the order asked back, once more or because nothing is left to give.
+
+    Raises `writes.Refused` when somebody else was quicker.
+    """
+    payment = seen.payment | members
+    balance = fold(seen.facts, payment["currency"], payment["status"])
+    after = payment | follows(payment, seen.facts, balance) | {"version": payment["version"] + 1}
+    lost = after["owed"] or not after.get("refunded")
+    told = {"type": "payment.refunded", "data": {"again": True}}
+    if lost and (failed := claims.failed(payment, seen.facts)):
+        told = {"type": "payment.refund_failed", "data": {"again": True, "refund_id": failed[-1].object_id}}
+    writes.commit(_next_version(seen.payment, after, [told], payment.get("due")))
+
+
+def tell_again(seen: Kept, type: str) -> dict[str, Any]:
+    """The next version, with the totals that were told before. Raises `writes.Refused`."""
+    payment = seen.payment
+    after = payment | {"version": payment["version"] + 1}
+    data: dict[str, Any] = {"again": True} | ({"let_go": 1} if type == "payment.failed" else {})
+    writes.commit(_next_version(payment, after, [{"type": type, "data": data}], payment.get("due")))
+    return after
+
+
+_NUMBERS = (
+    "captured", "refunded", "refund_pending", "charged_back", "authorized", "pending", "outside", "owed", "asked",
+    "heard_at", "owed_in_cash",
+)  # fmt: skip
+_TEXTS = ("status", "provider_ref", "capture_before", "expected_by", "owing", "owed_since", "owed_why")
+_WRITTEN = (*_NUMBERS, *_TEXTS, "foreign", "untold")
 
 
 def _next_version(
@@ -104,7 +163,7 @@ def _next_version(
     values: dict[str, Any] = {":next": after["version"], ":seen": payment["version"]}
     values |= {f":{name}": value for name, value in changed.items()}
     sets = ["#v = :next", *(f"#{name} = :{name}" for name in changed)]
-    removes = [] if after.get("untold") or "untold" not in payment else ["untold"]
+    removes = [name for name in (*_TEXTS, "untold") if name in payment and not after.get(name)]
     if told:
         sets.append("#e = :event")
         values[":event"] = events.of(told[0]["type"], **told[0]["data"])

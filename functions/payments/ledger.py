@@ -24,6 +24,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from payments import claims
+
 _BY_TIME = {"pending": 1, "failed": 2, "authorized": 3}
 _ENDED = {"canceled": 1, "expired": 2, "released": 3}
 _LATER = 10**14
@@ -83,10 +85,14 @@ class Fact:
         return self.status == "requested"
 
 
-def attempt(of: str, status: str, at: int, currency: str, amount: int = 0) -> Fact:
-    """The shopper's attempt is `status`. `amount` is what is held, captures included, when it is authorized."""
+def attempt(of: str, status: str, at: int, currency: str, amount: int = 0, until: int | None = None) -> Fact:
+    """The shopper's attempt is `status`.
+
+    `amount` is what is held, captures included, when it is authorized, and what is on its way when it is pending;
+    `until` is when the provider lets the hold go, or must have said whether the money came.
+    """
     rank = at * 10 + _BY_TIME[status] if status in _BY_TIME else _LATER + _ENDED[status]
-    return Fact("attempt", of, status, rank, amount, currency, at, of)
+    return Fact("attempt", of, status, rank, amount, currency, at, of, {} if until is None else {"until": until})
 
 
 def capture(object_id: str, of: str, status: str, at: int, amount: int, currency: str, last: bool = True) -> Fact:
@@ -135,6 +141,15 @@ class Balance:
     """What captures that have not ended will take of what is held."""
     foreign: Mapping[str, Mapping[str, int]] = field(default_factory=dict, hash=False)
     """Money in other currencies, by currency: `captured`, `refunded`, `refund_pending`, `charged_back`."""
+    pending: int = 0
+    """Paid, but the bank is still busy."""
+    until: int = 0
+    """When what is held is let go, or the bank must have answered (epoch seconds)."""
+
+    @property
+    def firm(self) -> int:
+        """What is held or on its way: it comes unless a provider says otherwise."""
+        return self.authorized + self.pending
 
     @property
     def settling(self) -> bool:
@@ -163,7 +178,7 @@ class Balance:
 
     def as_map(self) -> dict[str, Any]:
         """The members a payment item keeps."""
-        names = ("status", "captured", "refunded", "refund_pending", "charged_back", "authorized")
+        names = ("status", "captured", "refunded", "refund_pending", "charged_back", "authorized", "pending")
         found = {name: getattr(self, name) for name in names}
         return found | ({"foreign": {code: dict(sums) for code, sums in self.foreign.items()}} if self.foreign else {})
 
@@ -188,7 +203,10 @@ def fold(facts: Collection[Fact], currency: str, before: str) -> Balance:
     under_way = [fact for fact in captures if fact.status == "pending"]
     under_way += [fact for fact in own if fact.kind == "capture_request" and fact.unanswered]
     asked = sum(fact.amount for fact in under_way)
-    return Balance(status, authorized=authorized, asked=asked, foreign=foreign, **sums)
+    coming = sum(_still_held(fact, captures) for fact in own if (fact.kind, fact.status) == ("attempt", "pending"))
+    ends = [fact.more["until"] for fact in own if fact.more.get("until") and fact.status in ("authorized", "pending")]
+    until = (min if authorized else max)(ends, default=0) if authorized or coming else 0
+    return Balance(status, authorized=authorized, asked=asked, foreign=foreign, pending=coming, until=until, **sums)
 
 
 def _sums(facts: list[Fact]) -> dict[str, int]:
@@ -263,7 +281,8 @@ def decide(payment: Mapping[str, Any], known: Iterable[Fact], reported: Iterable
     for fact in reported:
         seen = new.get(fact.key)
         if seen is None or fact.rank > seen.rank:
-            new[fact.key] = fact if seen is None else replace(fact, more={**seen.more, **fact.more})
+            told = fact if seen is None else replace(fact, more={**seen.more, **fact.more})
+            new[fact.key] = claims.marked(payment, new.values(), seen, told)
     fresh = [fact for key, fact in new.items() if fact is not old.get(key)]
     if not fresh:
         return None
@@ -286,10 +305,10 @@ def _tell(
 ) -> Iterable[tuple[str, dict[str, Any]]]:
     """One event per meaning, in the order things happen to money: held, taken, given back, taken away."""
     if after.status != before.status:
-        if after.status == "authorized":
-            yield "payment.authorized", {}
-        elif after.status in ("failed", "expired", "canceled"):
-            yield "payment.failed", {"status": after.status}
+        if after.status in ("authorized", "pending"):
+            yield f"payment.{after.status}", {}
+        elif after.status in ("failed", "expired", "canceled", "released"):
+            yield "payment.failed", {"status": after.status, "let_go": max(0, before.firm - after.firm)}
     if after.captured > before.captured:
         yield "payment.captured", {}
     for fact in fresh:
@@ -303,12 +322,25 @@ def _tell(
             yield "payment.refund_failed", {"refund_id": fact.object_id}
     for fact in fresh:
         if fact.kind == "chargeback":
-            was = old[fact.key].status if fact.key in old else None
-            if was is None:
-                yield "payment.chargeback_opened", {"chargeback_id": fact.object_id}
-            if fact.status in _OUTCOMES and was not in _OUTCOMES:
-                outcome = _OUTCOMES[fact.status]
-                yield "payment.chargeback_closed", {"chargeback_id": fact.object_id, "outcome": outcome}
+            yield from _disputed(old.get(fact.key), fact)
+
+
+def _disputed(was: Fact | None, now: Fact) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Opened and closed once each. Money that moves at another moment is told with the totals, which are the news."""
+    named = {"chargeback_id": now.object_id}
+    news = False
+    if was is None:
+        news = True
+        yield "payment.chargeback_opened", named
+    if now.status in _OUTCOMES and (was is None or was.status not in _OUTCOMES):
+        news = True
+        yield "payment.chargeback_closed", named | {"outcome": _OUTCOMES[now.status]}
+    if news or was is None or was.contribution == now.contribution:
+        return
+    if now.status in _OUTCOMES:
+        yield "payment.chargeback_closed", named | {"outcome": _OUTCOMES[now.status], "again": True}
+    else:
+        yield "payment.chargeback_opened", named | {"again": True}
 
 
 def _strange(payment: Mapping[str, Any], fact: Fact, before: Balance, after: Balance) -> bool:

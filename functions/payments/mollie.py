@@ -23,6 +23,10 @@ _REFUNDS = {"refunded": "succeeded", "failed": "failed", "canceled": "failed"}
 _ENDED = {"failed": "failedAt", "canceled": "canceledAt", "expired": "expiredAt"}
 _EQUAL_S = 3600
 """How long Mollie refuses a second refund of the same amount of the same payment."""
+_HELD_S = 7 * 86400
+"""How long a hold lasts at least, where Mollie does not say until when (`captureBefore`)."""
+_ANSWERED_WITHIN_S = 14 * 86400
+"""A payment that is `pending` at a bank is paid or failed by then."""
 
 
 def needs_return_url(method: str) -> bool:
@@ -225,12 +229,17 @@ def of_payment(made: Mapping[str, Any]) -> list[Fact]:
         at = _epoch(made.get(_ENDED[status]) or made["createdAt"])
         found.append(ledger.attempt(of, status, at, currency))
     elif status == "pending":
-        found.append(ledger.attempt(of, "pending", _epoch(made["createdAt"]), currency))
-    elif manual and status in ("authorized", "paid"):
+        started = _epoch(made["createdAt"])
+        found.append(ledger.attempt(of, "pending", started, currency, amount, started + _ANSWERED_WITHIN_S))
+    elif status == "authorized" or (manual and status == "paid"):
+        # Pay-later methods are authorized in every capture mode, and are taken when the goods leave.
         held_at = _epoch(made.get("authorizedAt") or made["createdAt"])
-        found.append(ledger.attempt(of, "authorized", held_at, currency, amount))
-        if (until := made.get("captureBefore")) and _epoch(until) < clock.source():
-            found.append(ledger.attempt(of, "released", _epoch(until), currency))
+        until = _epoch(made["captureBefore"]) if made.get("captureBefore") else held_at + _HELD_S
+        found.append(ledger.attempt(of, "authorized", held_at, currency, amount, until))
+        if until < clock.source() and made.get("captureBefore"):
+            found.append(ledger.attempt(of, "released", until, currency))
+        if not manual and (taken := from_mollie(made.get("amountCaptured") or _nothing(made))[0]):
+            found.append(ledger.capture(of, of, "succeeded", held_at, taken, currency, last=False))
     found += [fact for each in embedded.get("captures", []) if manual for fact in _capture(each, of)]
     found += [_refund(each, of) for each in embedded.get("refunds", [])]
     found += [fact for each in embedded.get("chargebacks", []) for fact in _chargeback(each, of)]
@@ -264,6 +273,10 @@ def _chargeback(made: Mapping[str, Any], of: str) -> list[Fact]:
         if in_currency == currency and -taken > amount:
             found.append(ledger.fee(made["id"], of, at, -taken - amount, currency, chargeback=made["id"]))
     return found
+
+
+def _nothing(made: Mapping[str, Any]) -> dict[str, str]:
+    return {"currency": made["amount"]["currency"], "value": "0"}
 
 
 def _ours(made: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,11 +1,13 @@
 """Ids that follow from what was asked, so that asking twice names the same thing.
 
 A request's payment, refund or capture is named after who asked, by which route and under which Idempotency-Key; a
-refund that an event asks for, after the event. The thing itself is then the marker: it is put only if absent, and it
-keeps the hash of what was asked. That saves an item per request, and the same name is the key at the provider.
+refund that an order asks for, after the order, the payment and the total asked. The thing itself is then the marker: it
+is put only if absent, and it keeps the hash of what was asked. That saves an item per request, and the same name is the
+key at the provider.
 """
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from commerce.requests import Request
@@ -18,9 +20,13 @@ def of_request(request: Request) -> str:
     return str(uuid.uuid5(_SPACE, request.pk))
 
 
-def of_refund(order_id: str, payment_id: str, event_id: str) -> str:
-    """The id of the refund that an order's event asks for."""
-    return str(uuid.uuid5(_SPACE, f"refund {order_id} {payment_id} {event_id}"))
+def of_refund(payment: Mapping[str, Any], of: str, tries: int) -> str:
+    """The id of the refund that makes up what an order has asked back in all, after so many that failed.
+
+    `of` is the provider's payment that bears it: a payment link may have several.
+    """
+    asked = f"{payment['order_id']}#{payment['payment_id']}#{payment.get('asked', 0)}"
+    return str(uuid.uuid5(_SPACE, f"refund {asked} {of} {tries}"))
 
 
 def of_foreign(payment_id: str, of: str, currency: str, amount: int, tries: int) -> str:

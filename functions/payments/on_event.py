@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from commerce import clock, events, log
+from commerce import clock, events
 from commerce.consumer import consume
-from payments import books, naming, refunding, table
+from payments import books, returning, table
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -13,27 +13,21 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def handle(message: events.Envelope) -> None:
-    """One order event. A repeat finds the refunds made: they are named after the event."""
+    """One order event. A repeat finds what it asks for asked: only totals count."""
     if message.type == "order.refund_due":
         due = events.OrderRefundDue.model_validate(message.data)
-        _refund(message, due.order_id, due.refunds, due.reason)
+        _give_back(message, due, due.refunds, due.reason)
     elif message.type == "order.cancelled":
         cancelled = events.OrderCancelled.model_validate(message.data)
-        _refund(message, cancelled.order_id, cancelled.refunds, "cancelled")
+        _give_back(message, cancelled, cancelled.refunds, "cancelled")
         _close(cancelled.order_id)
     elif message.type == "order.expired":
         _close(events.OrderExpired.model_validate(message.data).order_id)
 
 
-def _refund(message: events.Envelope, order_id: str, refunds: list[events.RefundDue], reason: str) -> None:
+def _give_back(message: events.Envelope, order: events.Order, refunds: list[events.RefundDue], reason: str) -> None:
     for each in refunds:
-        if each.amount <= 0:
-            continue
-        name = naming.of_refund(order_id, each.payment_id, message.id)
-        wish = refunding.Wish(name, each.payment_id, each.amount, reason[:200], message.id, at_most=True)
-        made = refunding.refund(wish)
-        status = made.fact.status if made else "nothing left"
-        log.outcome("refund", order_id=order_id, payment_id=each.payment_id, refund_id=name, status=status)
+        returning.asked(order.order_id, each, reason, message, bool(order.again))
 
 
 def _close(order_id: str) -> None:

@@ -71,7 +71,9 @@ def _alarm(payment: dict[str, Any], change: ledger.Change | None) -> None:
 def _known(kept: books.Kept, fact: Fact) -> bool:
     """An attempt that still is what it was. Asked for, Stripe gives no time of it, and now would always be news."""
     known = kept.fact(*fact.key)
-    return fact.kind == "attempt" and known is not None and (known.status, known.amount) == (fact.status, fact.amount)
+    if known is None or fact.kind != "attempt" or (known.status, known.amount) != (fact.status, fact.amount):
+        return False
+    return fact.more.get("until") in (None, known.more.get("until"))
 
 
 def _apply(

@@ -30,7 +30,7 @@ class InParts(Exception):
 class Wish:
     """Give `amount` minor units of a payment back. `id` names the refund here and at the provider.
 
-    `at_most`: give back what is left if that is less (some of it went back already). `entry` is kept with the wish.
+    `entry` is kept with the wish.
     """
 
     id: str
@@ -39,7 +39,6 @@ class Wish:
     reason: str
     by: str
     body_hash: str = ""
-    at_most: bool = False
     entry: audit.Entry | None = None
     currency: str = ""
     """The payment's, unless it is money that came in another one."""
@@ -54,8 +53,8 @@ class Refunding:
     repeat: bool
 
 
-def refund(wish: Wish, kept: books.Kept | None = None) -> Refunding | None:
-    """Keep the wish and carry it out. None if nothing is left to give back (`at_most` only).
+def refund(wish: Wish, kept: books.Kept | None = None) -> Refunding:
+    """Keep the wish and carry it out.
 
     `kept` is the payment if the caller has read it. Raises recording.NoSuchPayment, TooMuch, InParts, and Problem 503
     when nothing could be written.
@@ -67,8 +66,6 @@ def refund(wish: Wish, kept: books.Kept | None = None) -> Refunding | None:
         if known := kept.fact("refund", wish.id):
             return Refunding(kept.payment, known, True)
         fact = _request(wish, kept)
-        if fact is None:
-            return None
         change = ledger.decide(kept.payment, kept.facts, [fact])
         assert change is not None, "a first request always changes something"
         try:
@@ -118,25 +115,25 @@ def not_before(kept: books.Kept, fact: Fact) -> float:
     return providers.of(kept.payment).not_before(fact, kept.facts)
 
 
-def _request(wish: Wish, kept: books.Kept) -> Fact | None:
+def ready(kept: books.Kept, asked: Fact) -> Fact:
+    """The request, marked as sent if it may be: it is sent as soon as it is kept."""
+    now = int(clock.source())
+    if asked.unanswered and not_before(kept, asked) <= now:
+        return replace(asked, more={**asked.more, "asked_at": now})
+    return asked
+
+
+def _request(wish: Wish, kept: books.Kept) -> Fact:
     """The fact of the request, on the provider payment that can bear it."""
     currency = wish.currency or kept.payment["currency"]
     left = ledger.refundable(kept.facts, currency)
-    amount = min(wish.amount, left) if wish.at_most else wish.amount
-    if wish.at_most and amount < wish.amount:
-        log.outcome("refund shortened", payment_id=wish.payment_id, asked=wish.amount, left=left)
-    if amount == 0:
-        return None
-    if amount > left:
+    if wish.amount > left:
         raise TooMuch(left)
     captures = [fact for fact in kept.facts if fact.kind == "capture" and fact.currency == currency]
-    of = next((fact.of for fact in captures if ledger.refundable_of(kept.facts, fact.of, currency) >= amount), None)
+    of = next((f.of for f in captures if ledger.refundable_of(kept.facts, f.of, currency) >= wish.amount), None)
     if of is None:
         raise InParts
     status = "owed" if kept.payment["provider"] == "cash" else "requested"
     now = int(clock.source())
     more = {"reason": wish.reason, "by": wish.by} | ({"body_hash": wish.body_hash} if wish.body_hash else {})
-    asked = ledger.refund(wish.id, of, status, now, amount, currency, **more)
-    if status == "requested" and not_before(kept, asked) <= now:
-        asked = replace(asked, more=more | {"asked_at": now})  # it is sent as soon as it is kept
-    return asked
+    return ready(kept, ledger.refund(wish.id, of, status, now, wish.amount, currency, **more))

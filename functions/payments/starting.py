@@ -66,7 +66,7 @@ def start(principal: Principal, order_id: str, terms: Terms, request: Request, w
         taken = _in_hand(payment) if cash else None
         try:
             writes.commit(
-                table.started(payment, payable["version"], taken),
+                table.started(payment, payable, taken),
                 [table.superseded(dict(each)) for each in tender.instead_of],
                 audit.kept(books.PAYMENTS, named),
             )

@@ -18,6 +18,10 @@ from payments.ledger import Fact
 from payments.opening import Opened, Order
 
 METHODS = {"online", "link"}
+_HELD_S = 7 * 86400
+"""How long Stripe holds an amount online, unless the charge says otherwise (`capture_before`)."""
+_ANSWERED_WITHIN_S = 14 * 86400
+"""Debits of a bank account, the slowest of what Stripe calls `processing`, are known by then."""
 _PAGE_LIVES_S = 3600
 """A hosted page may live 30 minutes to a day. It is closed earlier when the order may not be paid any more."""
 
@@ -133,7 +137,7 @@ def fetch(payment: Mapping[str, Any]) -> list[Fact]:
             if not session.get("payment_intent"):
                 return of_session(session, now)
             reference = session["payment_intent"]
-        found = of_intent(_get(payment, f"payment_intents/{reference}"), now)
+        found = of_intent(_get(payment, f"payment_intents/{reference}", {"expand": {"0": "latest_charge"}}), now)
         for refund in _every(payment, "refunds", {"payment_intent": reference}):
             found += of_refund(refund | {"payment_intent": reference})
         for dispute in _every(payment, "disputes", {"payment_intent": reference}):
@@ -255,14 +259,25 @@ def of_intent(intent: Mapping[str, Any], at: int) -> list[Fact]:
         if ours := (intent.get("metadata") or {}).get("capture_id"):
             found.append(ledger.capture_request(ours, of, "done", at, received, currency))
     if status == "requires_capture":
-        found.append(ledger.attempt(of, "authorized", at, currency, capturable + received))
+        held = capturable + received
+        found.append(ledger.attempt(of, "authorized", at, currency, held, _capture_before(intent, at)))
     elif status == "processing":
-        found.append(ledger.attempt(of, "pending", at, currency))
+        asked, _ = from_stripe(intent["amount"], intent["currency"])
+        answered_by = intent.get("created", at) + _ANSWERED_WITHIN_S
+        found.append(ledger.attempt(of, "pending", at, currency, asked, answered_by))
     elif status == "canceled":
         found.append(ledger.attempt(of, "canceled", at, currency))
     elif status == "requires_payment_method" and intent.get("last_payment_error"):
         found.append(ledger.attempt(of, "failed", at, currency))
     return found
+
+
+def _capture_before(intent: Mapping[str, Any], at: int) -> int:
+    """Until when a hold can be taken: its charge says it, if it was asked for; else what Stripe holds by default."""
+    charge = intent.get("latest_charge")
+    details = charge.get("payment_method_details") or {} if isinstance(charge, Mapping) else {}
+    said = (details.get(details.get("type")) or {}).get("capture_before")
+    return int(said or intent.get("created", at) + _HELD_S)
 
 
 def of_session(session: Mapping[str, Any], at: int) -> list[Fact]:

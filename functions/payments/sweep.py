@@ -1,8 +1,8 @@
 """The clock's door: ask providers what became of what nobody reported.
 
 A payment is due while something about it is open: its start has no known outcome, a shopper has not paid yet, a refund
-has no answer. An inbox item is due when it could not be worked off. Whatever is found out goes the same way into the
-books as a webhook would.
+has no answer or has failed, its order has not counted it. An inbox item is due when it could not be worked off.
+Whatever is found out goes the same way into the books as a webhook would.
 """
 
 from collections import Counter
@@ -23,6 +23,8 @@ from payments import (
     providers,
     recording,
     refunding,
+    reminding,
+    returning,
     table,
     worker,
 )
@@ -91,28 +93,28 @@ def _payment(payment_id: str, down: Counter[str]) -> None:
 
 
 def _look(kept: books.Kept) -> None:
-    payment = books.tell(kept.payment)
-    if payment["provider"] == "cash":
-        _remind(kept, payment)
-        return
-    if not _settled(kept):
-        if "provider_ref" not in payment:
-            _find_start(payment)
+    kept = books.Kept(books.tell(kept.payment), kept.facts)
+    if kept.payment["provider"] == "cash":
+        _say_what_is_owed(kept)
+    elif not _settled(kept):
+        if "provider_ref" not in kept.payment:
+            _find_start(kept.payment)
             return
         said = recording.fetched(kept)
         if said:
             recording.apply(kept.id, said)
         kept = _give_back(_close(_finish(_reread(kept.id))))
-        payment = kept.payment
-    books.look_again(payment, None if _settled(kept) else _next_look(kept))
+    kept = returning.retry(kept)
+    kept, again = reminding.remind(kept, _balance(kept))
+    looks = [again, returning.retry_at(kept), None if _settled(kept) else _next_look(kept)]
+    books.look_again(kept.payment, min((at for at in looks if at), default=None))
 
 
-def _remind(kept: books.Kept, payment: dict[str, Any]) -> None:
-    """Cash that is owed waits for somebody who pays it out, however long that takes: say so once a day."""
-    owed = [fact for fact in kept.facts if fact.kind == "refund" and fact.status == "owed"]
-    for fact in owed:
-        log.warning("cash refund not paid out", payment_id=kept.id, refund_id=fact.object_id, amount=fact.amount)
-    books.look_again(payment, clock.after(books.REMIND_S) if owed else None)
+def _say_what_is_owed(kept: books.Kept) -> None:
+    """Cash that is owed waits for somebody who pays it out, however long that takes."""
+    for fact in kept.facts:
+        if fact.kind == "refund" and fact.status == "owed":
+            log.warning("cash refund not paid out", payment_id=kept.id, refund_id=fact.object_id, amount=fact.amount)
 
 
 def _find_start(payment: dict[str, Any]) -> None:
@@ -183,7 +185,9 @@ def _settled(kept: books.Kept) -> bool:
 
 
 def _next_look(kept: books.Kept) -> str:
-    """After half as long again as nothing has happened: soon at first, then ever more rarely."""
+    """After half as long again as nothing has happened: soon at first, then ever more rarely; for cash once a day."""
+    if kept.payment["provider"] == "cash":
+        return clock.after(books.REMIND_S)
     newest = max((fact.at for fact in kept.facts), default=0)
     quiet = min(_age(kept.payment), clock.source() - newest)
     wait = min(max(quiet / 2, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)

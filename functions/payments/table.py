@@ -7,7 +7,8 @@
 A payment waits in `created` (or `unknown`) until the provider's answer is kept; see `books` for what comes after.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from commerce import clock, due, events, payables, reads, writes
@@ -45,6 +46,20 @@ def page(order_id: str, limit: int, start: dict[str, Any] | None) -> tuple[list[
     return payments(each["sk"].removeprefix("P#") for each in items), more
 
 
+def owed(state: str, limit: int, start: dict[str, Any] | None) -> tuple[list[books.Kept], dict[str, Any] | None]:
+    """A page of payments of which money has to go back, longest first: all (`owed`), or those where it `failed`.
+
+    The state filters what was read: a page may be short, and still lead on.
+    """
+    keys, more = reads.page(
+        PAYMENTS, "owed", index="owing", hash_name="owing", range_name="owed_since", limit=limit, start=start
+    )
+    found = [books.read(each["pk"].removeprefix("P#")) for each in keys]
+    return [
+        kept for kept in found if kept and kept.payment.get("owing") and state in ("owed", kept.payment.get("owed_why"))
+    ], more
+
+
 def payments(payment_ids: Iterable[str]) -> list[dict[str, Any]]:
     """Payments by id, oldest first."""
     keys = [(f"P#{each}", "-") for each in payment_ids]
@@ -52,18 +67,22 @@ def payments(payment_ids: Iterable[str]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda payment: (payment["created_at"], payment["payment_id"]))
 
 
-def started(payment: dict[str, Any], payable_version: int, paid: Change | None = None) -> list[writes.Write]:
+def started(payment: dict[str, Any], payable: Mapping[str, Any], paid: Change | None = None) -> list[writes.Write]:
     """Fragments: a payment of an order begins, if its payable is open and is what the amount was decided on.
 
     The payable's version moves too, so of two starts at one moment the second decides again. `paid` is what is a fact
-    already (cash). Refused with `Exists` for a payment that was started before, `Superseded` if the payable changed.
+    already (cash). It is looked at before the order would expire. Refused with `Exists` for a payment that was started
+    before, `Superseded` if the payable changed.
     """
     key = payment["pk"]
     if paid:
         ((kind, data),) = paid.events
         item = payment | paid.balance.as_map() | {"event": events.of(kind, **data)}
+        item |= due.fields(key, clock.after(books.SOON_S))  # until the order counts it
     else:
-        item = payment | due.fields(key, clock.after(books.FIRST_LOOK_S))
+        before_the_end = clock.iso(clock.parse(payable["until"]) - timedelta(seconds=2 * books.SOON_S))
+        look = min(clock.after(books.FIRST_LOOK_S), max(before_the_end, clock.after(books.SOON_S)))
+        item = payment | due.fields(key, look)
     due_key = payables.key(payment["order_id"])
     as_decided = writes.update(
         PAYMENTS,
@@ -71,7 +90,7 @@ def started(payment: dict[str, Any], payable_version: int, paid: Change | None =
         set="#v = #v + :one",
         when="#s = :open AND #v = :seen",
         names={"#s": "state", "#v": "version"},
-        values={":one": 1, ":open": "open", ":seen": payable_version},
+        values={":one": 1, ":open": "open", ":seen": payable["version"]},
     )
     return [
         writes.put(PAYMENTS, item, refused=lambda old: Exists()),

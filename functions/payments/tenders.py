@@ -58,7 +58,8 @@ def needless(expected: int, payments: Iterable[Mapping[str, Any]]) -> list[Mappi
 
 
 def _firm(payment: Mapping[str, Any]) -> int:
-    kept = payment.get("captured", 0) - payment.get("refunded", 0) - payment.get("refund_pending", 0)
+    going = sum(payment.get(name, 0) for name in ("refunded", "refund_pending", "owed"))
+    kept = payment.get("captured", 0) - going
     if payment["status"] == "pending":
         return max(int(payment["amount"]), int(kept))
     return int(max(0, kept - payment.get("charged_back", 0)) + payment.get("authorized", 0))

@@ -157,6 +157,27 @@ class RefundPaidOut(RefundView):
     payment_id: str
 
 
+class OwedView(View):
+    """Money that has to go back and is not on its way."""
+
+    payment_id: str
+    order_id: str
+    provider: str
+    method: str
+    state: Literal["owed", "failed"] = Field(description="`failed`: it was tried, and the refund failed")
+    amount: MoneyView
+    since: str
+    refund_id: str | None = Field(None, description="the refund that failed last")
+    reason: str | None = None
+
+
+class OwedPage(View):
+    """A page of what is owed, longest first."""
+
+    items: list[OwedView]
+    next_cursor: str | None
+
+
 class CaptureMade(View):
     """A capture, and what the payment has captured by now."""
 
@@ -192,6 +213,18 @@ def of_refund(fact: ledger.Fact) -> RefundView:
     more = {"reason": fact.more.get("reason"), "drawer_id": fact.more.get("drawer_id")}
     more["paid_out_at"] = _iso(fact.at) if "paid_out_by" in fact.more else None
     return RefundView(refund_id=fact.object_id, status=status, amount=money, **more)
+
+
+def of_owed(payment: dict[str, Any], last: ledger.Fact | None) -> OwedView:
+    """A payment of which something is owed; `last` is its refund that failed last."""
+    return OwedView(
+        **{name: payment[name] for name in ("payment_id", "order_id", "provider", "method")},
+        state="failed" if last and payment.get("owed") else "owed",
+        amount=_money(payment.get("owed", 0) + payment.get("owed_in_cash", 0), payment["currency"]),
+        since=payment["owed_since"],
+        refund_id=last.object_id if last else None,
+        reason=last.more.get("reason") if last else None,
+    )
 
 
 def _members(payment: dict[str, Any]) -> dict[str, Any]:

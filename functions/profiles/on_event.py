@@ -13,7 +13,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _keep(message: events.Envelope) -> None:
-    """Anonymous baskets and orders are nobody's history."""
+    """Anonymous baskets and orders are nobody's history; what is told again was told before."""
     data = events.TYPES[message.type].model_validate(message.data).model_dump(exclude_none=True)
-    if data.get("customer_id"):
+    if data.get("customer_id") and not data.get("again"):
         history.append(data["customer_id"], message.time, message.id, entry_of(message.type, data))

@@ -9,7 +9,7 @@ replaying the whole bus years later changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,9 @@ class Slot:
     order_id: str
     order_number: str
     paid_at: datetime
+    part: int | None = None
+    parts: int | None = None
+    """Only of the first slot of a portion: which portion of how many this is."""
 
     @property
     def movement_id(self) -> str:
@@ -49,7 +52,8 @@ class Slot:
         return self._movement(movement_id, "cancellation", self.hold.quantity, cancelled_at)
 
     def _movement(self, movement_id: str, kind: str, quantity: int, at: datetime) -> dict[str, Any]:
-        return {
+        portion = {"part": self.part, "parts": self.parts} if self.part else {}
+        return portion | {
             "movement_id": movement_id,
             "kind": kind,
             "sku": self.hold.sku,
@@ -73,6 +77,8 @@ def slots(order: events.OrderPaid | events.OrderCancelled) -> list[Slot]:
 
 
 def chunks(all_slots: Sequence[Slot]) -> Iterator[Sequence[Slot]]:
-    """In portions of one transaction: a portion is settled whole or not at all."""
-    for start in range(0, len(all_slots), LEVELS_AT_ONCE):
-        yield all_slots[start : start + LEVELS_AT_ONCE]
+    """In portions of one transaction: a portion is settled whole or not at all, and its first slot names it."""
+    starts = range(0, len(all_slots), LEVELS_AT_ONCE)
+    for part, start in enumerate(starts, 1):
+        first = replace(all_slots[start], part=part, parts=len(starts))
+        yield [first, *all_slots[start + 1 : start + LEVELS_AT_ONCE]]

@@ -178,7 +178,11 @@ OPERATIONS = [
     Operation("After payment", "stock sold, 3 lines", _part("stripe", "settling", "StockOnEvent")),
     Operation("After payment", "history, 3 entries", _part("stripe", "whole", "ProfilesOnEvent")),
     Operation("After payment", "relay, one event", relayed, Target(requests=0)),
-    Operation("Whole", "3 lines, basket to paid", _part("stripe", "until_paid"), Target(write_units=40)),
+    Operation(
+        "Whole", "3 lines, basket to paid", _part("stripe", "until_paid"), Target(write_units=40),
+        "becoming paid closes what may be collected and keeps there what the order counts of the payment, in one "
+        "transaction (6, was 3); the order is written once more (3) when stock has acknowledged it",
+    ),
     Operation(
         "Whole", "... and stock sold, history", _part("stripe", "whole"), Target(write_units=40),
         "selling writes a level and a movement for each line, twice as transactions are",

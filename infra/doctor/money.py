@@ -73,25 +73,47 @@ def every_capture_has_a_purpose(patient: Patient) -> Iterator[Violation]:
             if captured:
                 yield Violation("I3", f"order {order_id}", "money was captured for an order that does not exist")
             continue
-        known = {one: amount for one, amount in order.get("captured", {}).items() if amount}
-        if known != captured:
-            yield Violation("I3", f"order {order_id}", f"knows of {known}, captured is {captured}")
-            continue
-        yield from _purpose(order, payments, sum(captured.values()))
+        for name in ("captured", "outside", "charged_back"):
+            known = {one: amount for one, amount in order.get(name, {}).items() if amount}
+            told = {one["payment_id"]: one[name] for one in payments if one.get(name)}
+            if known != told:
+                yield Violation("I3", f"order {order_id}", f"knows of {known} {name}, its payments say {told}")
+                break
+        else:
+            yield from _purpose(order, payments)
 
 
-def _purpose(order: Item, payments: list[Item], captured: int) -> Iterator[Violation]:
+def _purpose(order: Item, payments: list[Item]) -> Iterator[Violation]:
+    """An order keeps its total, or nothing; less only if it says so."""
     subject, due = f"order {order['order_id']}", order.get("refund_due", {})
-    kept = captured - sum(due.values())
-    wanted = order["total"] if order["state"] in ("paid", "fulfilled") else 0
-    part_paid = order["state"] == "placed" and kept < order["total"]
-    if kept != wanted and not part_paid:
-        yield Violation("I3", subject, f"is {order['state']} and keeps {kept} of {captured}, not {wanted}")
+    gone = sum(one.get("outside", 0) + one.get("charged_back", 0) for one in payments)
+    kept = sum(
+        max(
+            0,
+            one.get("captured", 0) - one.get("outside", 0) - one.get("charged_back", 0) - due.get(one["payment_id"], 0),
+        )
+        for one in payments
+    )
+    wanted = {"paid": order["total"]}.get(order["state"], 0)
+    if order["state"] == "fulfilled":  # what was returned after the hand-over may stay with the shopper
+        wanted = min(order["total"], max(0, order["total"] - gone + order.get("gone_before", 0)))
+    waits = order["state"] in ("placed", "authorized") and kept < order["total"]
+    at_risk = order["state"] == "paid" and kept < wanted
+    if kept != wanted and not waits and not (at_risk and "at_risk" in order):
+        yield Violation("I3", subject, f"is {order['state']} and keeps {kept}, not {wanted}")
+    if "at_risk" in order and not at_risk:
+        yield Violation("I3", subject, f"is said to be at risk, but is {order['state']} and keeps {kept}")
     for payment in payments:
-        owed = due.get(payment["payment_id"], 0)
-        going = payment.get("refunded", 0) + payment.get("refund_pending", 0)
+        owed = min(due.get(payment["payment_id"], 0), payment.get("captured", 0) - payment.get("charged_back", 0))
+        going = sum(payment.get(name, 0) for name in ("refunded", "refund_pending", "owed"))
         if going < owed:
             text = f"{owed} must go back from {payment['payment_id']}, only {going} is under way"
+            yield Violation("I3", subject, text)
+        asked_for = payment.get("refunded", 0) - payment.get("outside", 0)
+        if asked_for > due.get(payment["payment_id"], 0):
+            text = (
+                f"gave {asked_for} of {payment['payment_id']} back, and asked for {due.get(payment['payment_id'], 0)}"
+            )
             yield Violation("I3", subject, text)
 
 

@@ -49,16 +49,17 @@ def _promised(patient: Patient) -> tuple[Counter[tuple[str, str]], set[tuple[str
         if patient.under_way(order):
             unsure |= {hold.key for hold in holds}
             continue
-        for hold in _held(patient, order, holds):
+        for hold in held(patient, order):
             promised[hold.key] += hold.quantity
     return promised, unsure
 
 
-def _held(patient: Patient, order: Item, holds: list[Hold]) -> list[Hold]:
+def held(patient: Patient, order: Item) -> list[Hold]:
     """What an order holds of its lines now."""
+    holds = rules.holds_of(order)
     if progress := patient.holding.get(order["order_id"]):
         return holds[: progress["held"]]
-    if order["state"] == "placed":
+    if order["state"] in ("placed", "authorized"):
         return holds
     if order.get("paid_at"):  # paid, fulfilled, or cancelled afterwards: held until stock has booked the sale
         return [hold for hold in holds if (f"SKU#{hold.sku}", _slot(order, hold).movement_id) not in patient.movements]

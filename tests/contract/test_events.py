@@ -14,7 +14,7 @@ from tests.world.matching import matches
 
 # Told by providers in ways this day does not bring about; the payments journeys do.
 ELSEWHERE = {
-    "payment.authorized", "payment.refund_failed", "payment.amount_mismatch",
+    "payment.pending", "payment.authorized", "payment.refund_failed", "payment.amount_mismatch",
     "payment.chargeback_opened", "payment.chargeback_closed", "order.refund_due",
 }  # fmt: skip
 

@@ -87,6 +87,10 @@ def paid(world: World, provider: str = "stripe", stock: int = 5) -> tuple[Shoppe
         shopper_pays(world, provider, payment_id)
         world.settle()
         world.advance(60)
+        for _ in range(15):  # an event may have been lost: then the clock brings it
+            if shopper.order(order_id)["state"] == "paid":
+                break
+            world.advance(60)
     assert shopper.order(order_id)["state"] == "paid"
     return shopper, order_id, payment_id
 

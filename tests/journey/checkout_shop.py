@@ -136,9 +136,11 @@ class Shop:
         """POST /orders/{id}/cancel."""
         return self.world.call("POST", f"/orders/{order_id}/cancel", token, key=key)
 
-    def captured(self, order_id: str, amount: int, payment_id: str = "pay-1", type: str = "payment.captured") -> Any:
+    def captured(
+        self, order_id: str, amount: int, payment_id: str = "pay-1", type: str = "payment.captured", **told: Any
+    ) -> Any:
         """Deliver a payment's event to checkout; the partial batch response."""
-        return self.world.invoke("checkout.on_event", payment_event(order_id, amount, payment_id, type))
+        return self.world.invoke("checkout.on_event", payment_event(order_id, amount, payment_id, type, **told))
 
     # ------------------------------------------------------------------------------------------------- looking
 
@@ -177,14 +179,22 @@ class Shop:
         return [call for call in self.world.calls if call.function == function]
 
 
-def payment_event(order_id: str, amount: int, payment_id: str, type: str, currency: str = "EUR") -> dict[str, Any]:
-    """The SQS batch that brings one payment event."""
+def payment_event(
+    order_id: str, amount: int, payment_id: str, type: str, currency: str = "EUR", **told: Any
+) -> dict[str, Any]:
+    """The SQS batch that brings one payment event: `amount` captured (or held, or on its way), and totals as `told`.
+
+    Later versions tell more: the version is the sum of what is told, unless given.
+    """
     import json
 
+    of = {"payment.authorized": "authorized", "payment.pending": "pending"}.get(type, "captured")
     data = {"payment_id": payment_id, "order_id": order_id, "provider": "stripe", "method": "online"}
-    data |= {"currency": currency, "amount": amount, "captured": amount, "refunded": 0}
+    data |= {"currency": currency, "amount": amount, "captured": 0, "refunded": 0, of: amount} | told
+    version = data.pop("version", sum(each for each in told.values() if isinstance(each, int)) + amount)
     subject = f"payment/{payment_id}"
-    detail = {"specversion": "1.0", "id": f"{subject}@2", "source": "mandje.payments", "type": type, "subject": subject}
+    detail = {"specversion": "1.0", "id": f"{subject}@{version}", "source": "mandje.payments", "type": type}
+    detail |= {"subject": subject}
     detail |= {"time": "2026-11-21T10:05:00.000Z", "dataschema": f"/events/schemas/{type}.json", "data": data}
     body = {"source": "mandje.payments", "detail-type": type, "detail": detail}
     return {"Records": [{"messageId": "m-1", "eventSource": "aws:sqs", "body": json.dumps(body)}]}

@@ -35,7 +35,7 @@ class Books:
         if change:
             self.facts |= {fact.key: fact for fact in change.facts}
             self.payment |= change.balance.as_map()
-            self.told += [kind for kind, _ in change.events]
+            self.told += [kind for kind, data in change.events if not data.get("again")]
             self.entries += [(entry.kind, entry.amount) for entry in change.entries]
         return self
 

@@ -86,6 +86,22 @@ def put_movement(movement: dict[str, Any], *, silent: bool = False) -> writes.Wr
     return writes.put("STOCK", item | movement | event, refused=lambda old: AlreadyMoved(old or {}))
 
 
+def tell_again(movement: dict[str, Any], version: int) -> None:
+    """An order asks again what became of its goods: tell it once more, once for each version of the order."""
+    write = writes.update(
+        "STOCK",
+        (movement["pk"], movement["sk"]),
+        set="#v = #v + :one, told_for = :version, #e = :event",
+        when="attribute_not_exists(told_for) OR told_for < :version",
+        names={"#v": "version", "#e": "event"},
+        values={":one": 1, ":version": version, ":event": events.of("stock.moved")},
+    )
+    try:
+        writes.commit(write)
+    except writes.Refused:
+        return
+
+
 class AlreadyMoved(Exception):
     """This movement is booked; `movement` is how."""
 

@@ -13,6 +13,7 @@ Test doors (no key needed; JSON in and out), next to those of ``controls``:
 ``GET  /_test/objects[?kind=..]``   every object, by kind
 ``POST /_test/pay``                 ``{"id": "pi_.. | cs_..", "payment_method"?: "ideal | pm_.."}``: the shopper pays
 ``POST /_test/fail``                ``{"id", "reason"?: "insufficient_funds"}``: the attempt is declined
+``POST /_test/process``             ``{"id": "pi_.."}``: paid by a debit: the bank answers days later
 ``POST /_test/cancel``              ``{"id"}``: the shopper gives up on the page
 ``POST /_test/expire``              ``{"id"}``: the page is left until it expires
 ``POST /_test/refunds/settle``      ``{"id": "re_.."}``: a pending refund succeeds now
@@ -37,6 +38,7 @@ from urllib.parse import parse_qs
 
 from . import stripe_checkout as checkout
 from . import stripe_endpoints as endpoints
+from . import stripe_intents as intents
 from . import stripe_money as money
 from . import stripe_terminal as terminal
 from .controls import Controls
@@ -272,6 +274,8 @@ class Stripe:
             reason: Any = asked.get("reason", "generic_decline")
             checkout.act(account, thing, door, asked.get("payment_method"), reason)
             return account.public(thing)
+        if door == "process":
+            return account.public(intents.process(account, asked["id"]))
         if door == "refunds/settle":
             return account.public(money.settle_refund(account, asked["id"]))
         if door == "refunds/fail":

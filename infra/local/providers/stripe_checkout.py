@@ -204,7 +204,7 @@ def payable(thing: Json) -> bool:
 
 def act(account: Account, thing: Json, choice: str, method: str | None = None, reason: str = "generic_decline") -> None:
     """Do to a PaymentIntent or session what a button of its hosted page does."""
-    if not payable(thing):
+    if not payable(thing) and thing["status"] != "processing":
         raise StripeError(f"{thing['id']} is {thing['status']}: nothing can be paid or given up any more.")
     if thing["object"] == "checkout.session":
         if choice == "pay":

@@ -194,6 +194,16 @@ def settle(account: Account, intent: Json, pay_as: str | None = None) -> Json:
     return intent
 
 
+def process(account: Account, intent_id: str) -> Json:
+    """The shopper paid by a debit of a bank account: it succeeds or fails in some days."""
+    intent = account.get("payment_intent", intent_id, "intent")
+    if intent["status"] not in ("requires_payment_method", "requires_confirmation", "requires_action"):
+        raise unexpected(intent, f"This PaymentIntent is {intent['status']}.")
+    intent.update(status="processing", next_action=None, last_payment_error=None)
+    account.emit("payment_intent.processing", intent)
+    return intent
+
+
 def fail(account: Account, intent: Json, reason: str) -> Json:
     """The attempt failed; the PaymentIntent waits for another payment method, as at Stripe."""
     method = account.objects["payment_method"].get(intent["payment_method"] or "")

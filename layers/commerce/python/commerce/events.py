@@ -5,9 +5,9 @@ model, picked from that item and from `event.data`; so an event can only say wha
 no member of any model here is personal.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from commerce import clock
 
@@ -87,6 +87,9 @@ class StockMoved(_Stock):
     to_location_id: str | None = None
     order_id: str | None = None
     reference: str | None = None
+    part: int | None = None
+    parts: int | None = None
+    """Of the order whose goods left or came back: portion `part` of `parts` is booked. Told once a portion."""
 
 
 class _Basket(EventData):
@@ -124,6 +127,13 @@ class BasketAbandoned(_Basket):
     silent_since: str
 
 
+class _ToldAgain(EventData):
+    """An obligation that its owner tells until the other side has acknowledged it."""
+
+    again: bool | None = None
+    """The totals that were told before, told again because nobody acknowledged them. No news for a history."""
+
+
 class OrderedLine(BaseModel):
     """What an order takes from one stock level."""
 
@@ -134,7 +144,7 @@ class OrderedLine(BaseModel):
     shard: str | None = None
 
 
-class _Order(EventData):
+class Order(_ToldAgain):
     source = "checkout"
     subject = "order/{order_id}"
     order_id: str
@@ -148,49 +158,56 @@ class _Order(EventData):
     lines: list[OrderedLine]
 
 
-class OrderPlaced(_Order):
+class OrderPlaced(Order):
     """An order was placed and holds its stock until `pay_by`."""
 
     pay_by: str
 
 
-class OrderPaid(_Order):
+class OrderPaid(Order):
     """Captured payments cover the total."""
 
     paid_at: str
 
 
-class OrderExpired(_Order):
+class OrderExpired(Order):
     """Not paid in time: stock and lines were given back."""
 
 
-class OrderFulfilled(_Order):
+class OrderFulfilled(Order):
     """Handed over or sent."""
 
 
 class RefundDue(BaseModel):
-    """One payment of which `amount` minor units must go back."""
+    """One payment of which money must go back: `total` in all for this order so far, `amount` of it newly told.
+
+    Only the total is acted on, so any number of tellings in any order ask for the same money once.
+    """
 
     payment_id: str
     amount: int
+    total: int
 
 
-class OrderCancelled(_Order):
+class OrderCancelled(Order):
     """Cancelled. `was_paid`: the goods were, or are about to be, sold. `refunds` is what must go back."""
 
     was_paid: bool = False
     paid_at: str | None = None
+    cancelled_at: str | None = None
     refunds: list[RefundDue] = []
 
 
-class OrderRefundDue(_Order):
+class OrderRefundDue(Order):
     """Money was captured that this order must not keep."""
 
     refunds: list[RefundDue]
     reason: str
 
 
-class _Payment(EventData):
+class Payment(_ToldAgain):
+    """Every event of a payment carries all its totals, so the newest version says everything."""
+
     source = "payments"
     subject = "payment/{payment_id}"
     payment_id: str
@@ -201,51 +218,75 @@ class _Payment(EventData):
     amount: int
     captured: int
     refunded: int
+    charged_back: int = 0
+    kept: int = 0
+    """What is left of it: captured, and neither refunded nor charged back."""
+    outside: int = 0
+    """The part of `refunded` that the order did not ask for: by hand, or in the provider's dashboard."""
+    asked: int = 0
+    """The total the order asked to give back, as far as payments has heard."""
+    authorized: int = 0
+    capture_before: str | None = None
+    """Until when what is authorized can be taken."""
+    pending: int = 0
+    expected_by: str | None = None
+    """By when the provider says whether what is pending came."""
     customer_id: str | None = None
 
+    @model_validator(mode="after")
+    def _net(self) -> Self:
+        self.kept = self.captured - self.refunded - self.charged_back
+        return self
 
-class PaymentAuthorized(_Payment):
+
+class PaymentPending(Payment):
+    """The payer has paid and the bank is busy: firm money is on its way, and comes or fails by `expected_by`."""
+
+
+class PaymentAuthorized(Payment):
     """Money is reserved, not yet taken."""
 
 
-class PaymentCaptured(_Payment):
-    """Money was taken. `captured` and `refunded` are totals of this payment so far."""
+class PaymentCaptured(Payment):
+    """Money was taken."""
 
 
-class PaymentFailed(_Payment):
-    """An attempt failed, expired or was cancelled; a later one may still succeed."""
+class PaymentFailed(Payment):
+    """An attempt failed, expired or was cancelled, or a hold was let go; a later one may still succeed."""
 
     status: str
+    let_go: int = 0
+    """What was firm until now (held, or on its way) and is not any more."""
 
 
-class PaymentRefunded(_Payment):
+class PaymentRefunded(Payment):
     """Money went back; `refunded` is the total."""
 
 
-class PaymentRefundFailed(_Payment):
+class PaymentRefundFailed(Payment):
     """A refund was refused, possibly after it had been reported as done."""
 
     refund_id: str
 
 
-class PaymentReceivedLate(_Payment):
+class PaymentReceivedLate(Payment):
     """Captured after the payable was closed. Not published yet: `payment.captured` tells of it, checkout decides."""
 
 
-class PaymentAmountMismatch(_Payment):
+class PaymentAmountMismatch(Payment):
     """The provider reports another amount or currency than was asked for."""
 
     reported_amount: int
     reported_currency: str
 
 
-class PaymentChargebackOpened(_Payment):
+class PaymentChargebackOpened(Payment):
     """The payer's bank took money back."""
 
     chargeback_id: str
 
 
-class PaymentChargebackClosed(_Payment):
+class PaymentChargebackClosed(Payment):
     """A chargeback was decided."""
 
     chargeback_id: str
@@ -310,6 +351,7 @@ TYPES: dict[str, type[EventData]] = {
     "order.cancelled": OrderCancelled,
     "order.refund_due": OrderRefundDue,
     "order.fulfilled": OrderFulfilled,
+    "payment.pending": PaymentPending,
     "payment.authorized": PaymentAuthorized,
     "payment.captured": PaymentCaptured,
     "payment.failed": PaymentFailed,
@@ -362,6 +404,11 @@ class Envelope(BaseModel):
     correlationid: str | None = None
     causationid: str | None = None
     data: dict[str, Any]
+
+
+def version_of(message: Envelope) -> int:
+    """Which version of its subject a message tells: later ones replace earlier ones."""
+    return int(message.id.rpartition("@")[2].partition("/")[0])
 
 
 def envelope(item: dict[str, Any]) -> Envelope | None:

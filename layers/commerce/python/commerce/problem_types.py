@@ -137,6 +137,7 @@ _problem(409, "price-changed", "The order costs another total than was shown.", 
 _problem(409, "out-of-stock", "Not everything is available.", shortages=list[Shortage], alternatives=list[Alternative])
 _problem(409, "in-progress", "This order, or this very request, is being worked on; ask again in a moment.")
 _problem(409, "order-state", "The order's state does not allow this.", state=str)
+_problem(409, "order-not-covered", "Not all of this order is paid (any more): `short` has to be paid.", short=MoneyView)
 _problem(422, "order-too-large", "Too many lines for one order; order them in two parts.")
 
 # ------------------------------------------------------------------------------------------------------------- payments
