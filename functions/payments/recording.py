@@ -66,6 +66,14 @@ def _alarm(payment: dict[str, Any], change: ledger.Change | None) -> None:
     for kind, data in change.events if change else []:
         if kind == "payment.amount_mismatch":
             log.alarm("another amount or currency than asked for", payment_id=payment["payment_id"], **data)
+    if change and _too_little(payment, change):
+        log.alarm("less came than was asked for", payment_id=payment["payment_id"], captured=payment["captured"])
+
+
+def _too_little(payment: dict[str, Any], change: ledger.Change) -> bool:
+    """Whether a payment that takes everything at once is over with less. It counts as the part that it is."""
+    over = any((fact.kind, fact.status) == ("capture", "succeeded") and fact.more.get("last") for fact in change.facts)
+    return over and payment.get("capture") != "manual" and 0 < payment["captured"] < payment["amount"]
 
 
 def _known(kept: books.Kept, fact: Fact) -> bool:

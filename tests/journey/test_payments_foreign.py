@@ -168,4 +168,5 @@ def test_another_amount_counts_and_what_is_over_goes_back(world: World, differen
     sums = at_provider(till, "stripe")["EUR"]
     assert sums["captured"] - sums["refunded"] == kept
     assert bool(alarms(till)) == (difference > 0)
+    assert any("less came than was asked for" in line.text for line in world.logs) == (difference < 0)
     assert not violations(world)
