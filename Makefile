@@ -7,7 +7,6 @@ MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
 MANDJE := $(PY) -m infra.cli
-COVERAGE ?= --cov --cov-report=term:skip-covered
 ROOMS := functions:layers/commerce/python:.
 
 # Options reach the command only when they are given: make up KEEP=1 PORT=9000
@@ -52,9 +51,7 @@ bench: .env-dev ## requests, units, dollars and cold starts per operation; write
 
 .PHONY: test unit lint explore races dynoxide
 test: .env-all lint ## lint, types, house rules, every test tier, coverage  [ARGS='-k basket' COVERAGE=]
-	@$(PY) -m pytest $(COVERAGE) tests/unit tests/contract tests/template tests/journey $(ARGS) || test $$? -eq 5
-	@# Explorations branch by forking and the local tier runs other processes: neither could be traced.
-	@$(PY) -m pytest tests/faults tests/engines tests/local tests/install tests/third_party $(ARGS) || test $$? -eq 5
+	@infra/test.sh $(ARGS)
 
 unit: .env-dev ## the rules alone: a few seconds  [ARGS=]
 	@$(PY) -m pytest tests/unit $(ARGS)

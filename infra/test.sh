@@ -1,0 +1,25 @@
+#!/bin/sh
+# Runs the test tiers in two groups side by side: rules, contract and journeys traced for coverage and shown as they
+# run; explorations (which branch by forking) and whatever runs other processes beside them, shown at the end.
+# Usage: infra/test.sh [pytest options]        COVERAGE='' runs without coverage
+set -u
+cd "$(dirname "$0")/.."
+python=.venv/bin/python
+log=.mandje/logs/test-beside.log
+mkdir -p .mandje/logs
+
+$python -m pytest -p no:cacheprovider tests/faults tests/engines tests/local tests/install tests/third_party "$@" >"$log" 2>&1 &
+beside=$!
+trap 'kill $beside 2>/dev/null; exit 130' INT TERM
+# COVERAGE holds several options.
+# shellcheck disable=SC2086
+$python -m pytest ${COVERAGE---cov --cov-report=term:skip-covered} tests/unit tests/contract tests/template tests/journey "$@"
+first=$?
+wait $beside
+second=$?
+cat "$log"
+# 5: the options chose no test of this group; of both, and there was nothing to run.
+[ $first -ne 5 ] || [ $second -ne 5 ] || { echo "mandje: no test was chosen." >&2; exit 5; }
+for status in $first $second; do
+    [ $status -eq 0 ] || [ $status -eq 5 ] || exit $status
+done
