@@ -123,10 +123,15 @@ def add(opened: Opened, name: str, dot: Dot, limits: Limits, hour: int) -> Edit 
     digest = baskets.body_digest(dot.sku, dot.quantity)
     known = baskets.stamp(there) if there else opened.item["recent"].get(name)
     if known is not None:
-        if known % 10_000 != digest:
+        if known % 10_000 != digest or (there and _from_elsewhere(Dot.of(there), dot)):
             raise requests.reused()
         return None
     return fitted(opened, Edit("added", put={name: dot}), limits, hour)
+
+
+def _from_elsewhere(there: Dot, said: Dot) -> bool:
+    """Whether a repeat names another channel. A merged dot tells its first basket's, whatever its request said."""
+    return there.origin is None and there.via != said.via
 
 
 def set_quantity(opened: Opened, name: str, dot: Dot, limits: Limits, hour: int) -> Edit | None:
