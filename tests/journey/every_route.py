@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 from infra import openapi, openapi_page
 from infra.template import load
@@ -43,3 +44,11 @@ def declared_query(method: str, path: str) -> list[dict[str, Any]]:
     """The query members of an operation."""
     parameters = _document()["paths"][path][method.lower()].get("parameters", [])
     return [each for each in parameters if each["in"] == "query"]
+
+
+def required_query(method: str, path: str) -> str:
+    """`?name=value` for what an operation cannot do without; empty if it can do without all."""
+    needed = {each["name"]: each["schema"] for each in declared_query(method, path) if each.get("required")}
+    said = {name: openapi_page.example(_document(), schema, name) for name, schema in needed.items()}
+    pairs = [(name, each) for name, value in said.items() for each in (value if isinstance(value, list) else [value])]
+    return f"?{urlencode(pairs)}" if pairs else ""

@@ -8,6 +8,7 @@ import pytest
 
 from commerce.principal import Principal
 from infra.template import load
+from tests.journey.every_route import required_query
 from tests.world import World
 
 OTHER = "0190a1b2-0000-7000-8000-0000000000aa"
@@ -96,7 +97,7 @@ def test_a_stranger_gets_nothing_and_changes_nothing(shop: Shop, method: str, pa
         body = {"location_id": "nl-warehouse", "safety_stock": 1}
     elif path.endswith("/shards"):
         body = {"location_id": "nl-warehouse", "shards": 2}
-    query = "?identity=loyalty_card:12345678" if (method, path) == ("GET", "/profiles") else ""
+    query = required_query(method, path)
     # WHEN it is not theirs
     answer = shop.world.call(method, path.format(**shop.ids) + query, shop.strangers[who], json=body, key="stranger")
     # THEN it does not exist for them (404), or they may not (403); a malformed guess of ours would be 422

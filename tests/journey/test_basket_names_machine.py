@@ -159,9 +159,7 @@ def repeats_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "check_repeats", lambda *said: None)
 
 
-@pytest.mark.parametrize(
-    "mistake", [only_dots_prove, repeats_are_skipped], ids=lambda mistake: mistake.__name__
-)
+@pytest.mark.parametrize("mistake", [only_dots_prove, repeats_are_skipped], ids=lambda mistake: mistake.__name__)
 def test_the_machine_finds(mistake: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
     mistake(monkeypatch)
     with pytest.raises(BaseException) as found:

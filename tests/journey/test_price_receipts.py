@@ -239,4 +239,3 @@ def markets(world: World, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any])
 
     for function in world.template.functions.values():
         monkeypatch.setitem(function.env, "MARKETS", json.dumps(more))
-
