@@ -54,7 +54,7 @@ class Laptop:
 
     def kill_cloud(self) -> None:
         """As the kernel would: no time to save anything."""
-        os.killpg(self.platform["pids"]["cloud"], signal.SIGKILL)
+        os.kill(self.platform["pids"]["cloud"], signal.SIGKILL)
 
     def api(self, who: str | None = None) -> Api:
         return Api(self.platform["api_url"], self.platform["tokens"][who] if who else None)
