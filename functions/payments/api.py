@@ -197,12 +197,19 @@ def list_refunds(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(), StringConstraints(max_length=2000)] = None,
 ) -> views.OwedPage:
-    """What is owed, longest first. The sweep tries again; a refund by hand, or paying cash out, makes it up at once."""
+    """What is owed, longest first. The sweep tries again; a refund by hand, or paying cash out, makes it up at once.
+
+    A till sees those of its own store, so its page may be short while `next_cursor` says that there is more.
+    """
     principal = door.caller(app)
     principal.need("payments:read")
     scope = f"refunds {state} {principal.key}"
     found, more = table.owed(state, limit, tokens.read_cursor(scope, cursor))
-    items = [views.of_owed(kept.payment, claims.last_failed(kept.payment, kept.facts)) for kept in found]
+    items = [
+        views.of_owed(kept.payment, claims.last_failed(kept.payment, kept.facts))
+        for kept in found
+        if principal.acts_at(kept.payment.get("location_id"))
+    ]
     return views.OwedPage(items=items, next_cursor=tokens.cursor(scope, more))
 
 

@@ -229,6 +229,40 @@ def test_a_web_order_can_be_paid_at_any_till_and_that_payment_is_the_tills(store
     assert stores.refund(payment, stores.tills[HERE]).status == 201
 
 
+def test_lists_show_a_till_its_own_store_only(stores: Stores) -> None:
+    # GIVEN a paid order of the other store whose money went back before the goods left
+    order = stores.pickup(THERE)
+    payment = stores.paid(order, stores.tills[THERE])
+    refund = stores.refund(payment, stores.tills[THERE]).json["refund_id"]
+    stores.call("PUT", f"/payments/{payment}/refunds/{refund}/paid-out", stores.tills[THERE])
+    stores.world.settle()
+
+    def at_risk(token: str) -> list[str]:
+        return [each["order_id"] for each in stores.call("GET", "/orders/at-risk", token).json["items"]]
+
+    # THEN
+    assert at_risk(stores.tills[THERE]) == [order] == at_risk(stores.world.token("staff"))
+    assert at_risk(stores.tills[HERE]) == [] == at_risk(stores.nowhere)
+
+
+def test_a_refund_that_failed_is_listed_for_its_own_store_only(stores: Stores) -> None:
+    # GIVEN money of the other store that has to go back again, because its refund failed
+    payment = stores.paid_online(stores.pickup(THERE))
+    assert stores.refund(payment, stores.tills[THERE]).status == 201
+    stores.world.settle()
+    (refund,) = stores.world.providers["stripe"].standin.account.objects["refund"]
+    stores.world.providers["stripe"].door("refunds/fail", id=refund)
+    stores.world.settle()
+
+    def owed(token: str) -> list[str]:
+        items = stores.call("GET", "/refunds?state=failed", token).json["items"]
+        return [each["payment_id"] for each in items]
+
+    # THEN
+    assert owed(stores.tills[THERE]) == [payment] == owed(stores.world.token("staff"))
+    assert owed(stores.tills[HERE]) == [] == owed(stores.nowhere)
+
+
 # ----------------------------------------------------------------------------------------------------------- stock
 
 
@@ -294,7 +328,7 @@ def test_every_route_with_a_token_is_in_the_table() -> None:
         "/orders/{order_id}", "/orders/{order_id}/fulfilments", "/orders/{order_id}/cancel", "/checkouts",
         "/orders/{order_id}/payments", "/payments/{payment_id}", "/payments/{payment_id}/captures",
         "/payments/{payment_id}/refunds", "/payments/{payment_id}/refunds/{refund_id}/paid-out",
-        "/stock/movements", "/stock/{sku}/movements", "/stock/{sku}/safety",
+        "/orders/at-risk", "/refunds", "/stock/movements", "/stock/{sku}/movements", "/stock/{sku}/safety",
         "/stock/{sku}/shards", "/stock/counts", "/stock/counts/{count_id}", "/locations/{location_id}",
     }  # fmt: skip
     private = {route.path for route in load().routes if route.authorizer is not None}
