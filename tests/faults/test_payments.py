@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from commerce import writes
-from payments import books, naming
+from commerce import clock, writes
+from payments import books, capturing, ledger, naming, recording, refusals
 from tests.journey.payments_shop import PAGE, Till, open_till
 from tests.world import World
 from tests.world.doctor_hook import diagnosis, left_over
@@ -145,20 +145,54 @@ def another_currency_goes_back(world: World) -> None:
     assert till.ledger() == [("capture", 5432), ("refund", -5432)]
 
 
-@pytest.mark.parametrize(
-    "journey",
-    [
-        pay_by_card,
-        pay_at_mollie,
-        pay_in_cash,
-        give_back,
-        order_gives_back,
-        take_what_is_held,
-        cash_closes_a_page,
-        cash_is_paid_out,
-        another_currency_goes_back,
-    ],
-)
+def a_clerk_insists(world: World) -> None:
+    """Whoever is told that a refund failed asks for another one. What the provider gave back is what we say."""
+    with world.calm():
+        till = open_till(world)
+        payment_id = till.paid("mollie")
+    if till.refund(payment_id, 3000, key="first").status != 201:
+        till.refund(payment_id, 2000, key="second")
+    world.settle()
+    later(world)
+    assert sum(refunds_at_mollie(world)) == till.payment(payment_id)["refunded"] <= 3000
+
+
+def refunds_at_mollie(world: World) -> list[int]:
+    return [each["_amount"] for each in world.providers["mollie"].standin.account.objects["refund"].values()]
+
+
+def capture_again_much_later(world: World) -> None:
+    """The same request comes again when Mollie has long forgotten its key."""
+    with world.calm():
+        till = open_till(world)
+        payment_id = till.start(provider="mollie", return_url=PAGE, capture="manual").json["payment_id"]
+        world.providers["mollie"].door("pay", id=till.payment(payment_id)["provider_ref"])
+        world.settle()
+    till.capture(payment_id, 2000, key="c")
+    world.settle()
+    with world.calm():
+        world.advance(4000, tick=400)
+        assert till.capture(payment_id, 2000, key="c").status == 201
+        world.advance(130, tick=65)
+    taken = [each["_amount"] for each in world.providers["mollie"].standin.account.objects["capture"].values()]
+    assert (taken, till.payment(payment_id)["captured"]) == ([2000], 2000)
+
+
+JOURNEYS = [
+    pay_by_card,
+    pay_at_mollie,
+    pay_in_cash,
+    give_back,
+    order_gives_back,
+    take_what_is_held,
+    cash_closes_a_page,
+    cash_is_paid_out,
+    another_currency_goes_back,
+    capture_again_much_later,
+]
+
+
+@pytest.mark.parametrize("journey", JOURNEYS)
 def test_whatever_goes_wrong_once(journey: Callable[[World], None]) -> None:
     found = explore(journey, oracle=sound)
     assert not found.failures, str(found)
@@ -250,6 +284,59 @@ def test_balances_not_bound_to_what_was_read_are_found(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(books, "_next_version", unbound)
     assert interleave(paid_order, [refunds(3000, "a"), refunds(3000, "b")], refunded([3000]), switches=2).failures
+
+
+def _final(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any 4xx is taken for a no, and nobody looks again."""
+    monkeypatch.setattr(refusals, "mollie", lambda operation, status, answer: "no" if 400 <= status < 500 else None)
+    alone = lambda payment, asked, code: [ledger.refused(asked, int(clock.source()), code)]  # noqa: E731
+    monkeypatch.setattr(recording, "after_refusal", alone)
+
+
+def hunted(journey: Callable[[World], None]) -> list[str]:
+    """What the hunt finds wrong at the calls to Mollie."""
+    found = explore(journey, where=lambda call: call.kind == "http" and call.writes, oracle=sound)
+    return [str(failure) for failure in found.failures]
+
+
+def test_a_final_4xx_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not hunted(a_clerk_insists)
+    _final(monkeypatch)
+    assert "conflicted" in "".join(hunted(a_clerk_insists))
+
+
+def test_a_guess_of_ours_above_the_provider_s_word_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    _final(monkeypatch)
+    monkeypatch.setattr(ledger, "_REFUND", ledger._REFUND | {"refused": 9})
+    assert "conflicted" in "".join(hunted(give_back_at_mollie))
+    monkeypatch.undo()
+    assert not hunted(give_back_at_mollie)
+
+
+def give_back_at_mollie(world: World) -> None:
+    """One refund, whatever its clerk is told about it."""
+    with world.calm():
+        till = open_till(world)
+        payment_id = till.paid("mollie")
+    till.refund(payment_id, 2000)
+    world.settle()
+    later(world)
+    assert sum(refunds_at_mollie(world)) == till.payment(payment_id)["refunded"]
+
+
+def test_a_capture_without_a_record_of_its_own_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider is asked every time, under the same key."""
+
+    def capture(kept: books.Kept, amount: int, request: Any) -> capturing.Captured:
+        (held,) = [fact for fact in kept.facts if fact.status == "authorized"]
+        name = naming.of_request(request)
+        asked = ledger.capture_request(name, held.of, "requested", int(clock.source()), amount, "EUR")
+        return capturing.carry_out(kept.payment, asked)
+
+    monkeypatch.setattr(capturing, "capture", capture)
+    assert hunted(capture_again_much_later)
+    monkeypatch.undo()
+    assert not hunted(capture_again_much_later)
 
 
 def test_a_new_name_for_every_try_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ transaction_conflict    another transaction holds an item, once: DynamoDB cancel
 partly_refused          a batch call succeeds except for its last entry
 stale                   an eventually consistent read sees the table without its latest write
 unreachable             the provider could not be reached: nothing happened there
+conflicted              the provider did what it was asked, and answers that it has a conflict
 ======================  ===========================================================================================
 """
 
@@ -43,7 +44,7 @@ def kinds(call: Call, *, first: bool, wrote: bool, client_waits: bool) -> tuple[
     found = ["die_before"] if first or (call.writes and not wrote) else []
     if call.kind == "http":
         found += ["unreachable", "throttled"]
-        found += ["die_after", "answer_lost"] if call.writes else []
+        found += ["die_after", "answer_lost", "conflicted"] if call.writes else []
     else:
         found += ["throttled"]
         found += ["die_after", "answer_lost", "timed_out"] if call.writes else []
@@ -100,6 +101,11 @@ class Faults:
                 from commerce import web
 
                 raise web.Unreachable("refused by the fault plan")
+            case "conflicted":
+                from commerce import web
+
+                perform()
+                return web.Response(409, {"content-type": "application/json"}, b"{}")
             case "partly_refused":
                 return _partly(call, perform)
         return _refusal(kind, call)
