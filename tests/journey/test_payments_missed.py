@@ -13,6 +13,8 @@ from tests.journey.test_payments_outcomes import books_agree, by_hand, objects
 from tests.world import World
 
 PROVIDERS = ("stripe", "mollie")
+ENDS = (300, 1000)
+"""What has gone back in the end: the refund that did not fail, and the other one where it could be tried again."""
 HOUR = 3600
 
 
@@ -66,10 +68,11 @@ def test_with_no_webhook_at_all_the_books_are_equal(till: Till, provider: str) -
     till.world.providers[provider].door("webhooks", drop=-1)
     payment_id = whole_life(till, provider)
     payment = till.payment(payment_id)
-    assert (payment["captured"], payment["refunded"], payment.get("charged_back", 0)) == (5000, 300, 0)
+    assert (payment["captured"], payment.get("charged_back", 0)) == (5000, 0)
+    assert payment["refunded"] in ENDS
     told = ["payment.captured", "payment.refunded", "payment.refund_failed"]
     assert list(dict.fromkeys(till.told())) == [*told, "payment.chargeback_opened", "payment.chargeback_closed"]
-    assert not [item for item in till.world.items("PaymentsTable") if "due" in item]
+    assert not [item for item in till.inbox() if "due" in item]
 
 
 LOST = [
@@ -90,7 +93,7 @@ def test_whichever_event_of_stripe_is_lost_the_books_are_equal(till: Till, lost:
 
     account.post = lossy  # type: ignore[method-assign]
     payment_id = whole_life(till, "stripe")
-    assert till.payment(payment_id)["refunded"] == 300
+    assert till.payment(payment_id)["refunded"] in ENDS
 
 
 @pytest.mark.parametrize("lost", range(7))
@@ -99,7 +102,7 @@ def test_whichever_webhook_of_mollie_is_lost_the_books_are_equal(till: Till, los
     notify, count = account.notify, iter(range(100))
     account.notify = lambda payment: None if next(count) == lost else notify(payment)  # type: ignore[method-assign]
     payment_id = whole_life(till, "mollie")
-    assert till.payment(payment_id)["refunded"] == 300
+    assert till.payment(payment_id)["refunded"] in ENDS
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
