@@ -84,7 +84,7 @@ def a_profile_gets_an_account_and_is_erased(world: World) -> None:
     begin(world)
     till, customer = world.token("device"), world.token("customer")
     with world.calm():
-        walk_in = done(world.call("GET", f"/customers/{PROFILE}/basket", till))["basket_id"]
+        walk_in = done(world.call("GET", "/me/basket", world.token("customer", sub=PROFILE)))["basket_id"]
         add(world, walk_in, till, "TEE", 2, "t")
     hear(world, "profile.identified", identity_id="i", kind="account", customer_id=CUSTOMER)
     assert lines(done(world.call("GET", "/me/basket", customer))) == {"TEE": 2}

@@ -152,6 +152,8 @@ class Baskets(RuleBasedStateMachine):
         customer, staff = world.token("customer"), world.token("staff")
         till = world.token("device", sub="till")
         mine = world.call("GET", "/me/basket", customer).json["basket_id"]
+        for quantity in (1, 0):  # looking makes no basket, the first edit does
+            world.call("PUT", f"/baskets/{mine}/lines/{SKUS[0]}", customer, json={"quantity": quantity})
         self.ids = {"a": made["basket"]["basket_id"], "b": mine}
         self.guest_token, self.customer = made["token"], customer
         self.spec = Spec()
