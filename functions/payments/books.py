@@ -87,7 +87,8 @@ def record(
         after["provider_ref"] = change.facts[0].of  # reported before the answer to our own request was kept
     if settled(after, change.balance) and not waiting[1:]:
         news = payables.figures(after) != payables.figures(payment) or after["owed"]
-        look = payment.get("due") or (clock.after(FIRST_LOOK_S) if news else None)
+        told = clock.after(FIRST_LOOK_S) if news else None  # by then the order has counted it, or is told again
+        look = min((at for at in (payment.get("due"), told) if at), default=None)
     else:
         look = again_at or (clock.after(SOON_S) if waiting[1:] else payment.get("due") or clock.after(FIRST_LOOK_S))
     writes.commit(kept(payment, change), _next_version(payment, after, waiting[:1], look), fragments)
