@@ -181,6 +181,8 @@ class Operation:
         """As it is published: security as the template has it, successes of its own, and all its problems."""
         whole: dict[str, Any] = json.loads(json.dumps(self.body))
         whole["security"] = [] if public else [{"bearer": []}]
+        for media in whole.get("requestBody", {}).get("content", {}).values():
+            media["schema"] = _not_null(media["schema"])
         successes = {status: said for status, said in whole["responses"].items() if status.startswith("2")}
         whole["responses"] = dict(sorted((successes | openapi_problems.responses(self.slugs(public=public))).items()))
         return whole
@@ -264,6 +266,12 @@ def _prose(function: Any) -> str | None:
 
 
 # ------------------------------------------------------------------------------------------------------- finishing
+
+
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a body that may be left out: nothing is not `null`."""
+    choices = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
+    return choices[0] if len(choices) == 1 else schema
 
 
 def _in_order(operations: dict[str, Any]) -> dict[str, Any]:

@@ -166,6 +166,7 @@ def test_unknown_members_of_bodies_are_refused_in_writing(document: dict[str, An
     looked_at = set()
     for name, operation in _operations(document).items():
         todo = [operation.get("requestBody", {}).get("content", {}).get("application/json", {})]
+        assert {"type": "null"} not in todo[0].get("schema", {}).get("anyOf", []), f"{name}: null is no object"
         while todo and not operation["path"].startswith("/webhooks"):
             for each in _walk(todo.pop()):
                 if each.get("type") == "object":
