@@ -191,7 +191,9 @@ def test_lists_of_mollie_are_followed_to_their_end_by_their_links(till: Till, mo
         standin.handle("POST", "/v2/payments", {"authorization": "Bearer test_world"}, body)
     till.world.pump.paused.clear()
     till.world.advance(130)
-    (payment,) = [item for item in till.world.items("PaymentsTable") if item.get("payment_id") and item["sk"] == "-"]
+    (payment,) = [
+        item for item in till.world.items("PaymentsTable") if item["pk"].startswith("P#") and item["sk"] == "-"
+    ]
     assert payment["status"] == "open"
     asked = [call.target for call in till.world.calls if call.kind == "http" and call.target == "/v2/payments"]
     assert len(asked) > 4
