@@ -105,7 +105,7 @@ class PaymentView(View):
     authorized: MoneyView
     charged_back: MoneyView
     foreign: list[ForeignView] = Field([], description="What came in other currencies, counted apart")
-    superseded: bool = Field(False, description="Another attempt took its place: what is paid here all the same goes back")
+    superseded: bool = Field(False, description="Another attempt took its place; what is paid here goes back")
     created_at: str
 
 
@@ -168,9 +168,9 @@ class OwedView(View):
     state: Literal["owed", "failed"] = Field(description="`failed`: it was tried, and the refund failed")
     amount: MoneyView
     since: str
-    refund_id: str | None = Field(None, description="the refund to pay out in cash first, else the one that failed last")
+    refund_id: str | None = Field(None, description="The one to pay out in cash first, else that failed last")
     reason: str | None = None
-    refunds: list[RefundView] = Field([], description="All of this payment that wait for a drawer or failed, oldest first")
+    refunds: list[RefundView] = Field([], description="All that wait for a drawer or failed, oldest first")
 
 
 class OwedPage(View):
