@@ -84,9 +84,7 @@ def write(caller: Principal, at: Opened, edit: Edit, limits: Limits) -> Opened:
     return opened(caller, at.basket_id, reads.get("BASKET", baskets.key(at.basket_id)))
 
 
-def _fragments(
-    caller: Principal, at: Opened, edit: Edit, limits: Limits
-) -> tuple[writes.Write, list[writes.Write]]:
+def _fragments(caller: Principal, at: Opened, edit: Edit, limits: Limits) -> tuple[writes.Write, list[writes.Write]]:
     touched = [dot for dots in (edit.put, edit.drop) for dot in dots.values()]
     parts = Parts()
     _address(parts, caller, at)

@@ -85,12 +85,14 @@ def record(
     after |= {"version": payment["version"] + 1, "untold": waiting[1:]}
     if "provider_ref" not in payment and change.facts[0].of:
         after["provider_ref"] = change.facts[0].of  # reported before the answer to our own request was kept
+    news = payables.figures(after) != payables.figures(payment)
+    told = clock.after(FIRST_LOOK_S) if news or after["owed"] else None  # by then it is counted, or told again
     if settled(after, change.balance) and not waiting[1:]:
-        news = payables.figures(after) != payables.figures(payment) or after["owed"]
-        told = clock.after(FIRST_LOOK_S) if news else None  # by then the order has counted it, or is told again
-        look = min((at for at in (payment.get("due"), told) if at), default=None)
+        looks = [payment.get("due"), told]
     else:
-        look = again_at or (clock.after(SOON_S) if waiting[1:] else payment.get("due") or clock.after(FIRST_LOOK_S))
+        soon = clock.after(SOON_S) if waiting[1:] else payment.get("due") or clock.after(FIRST_LOOK_S)
+        looks = [again_at or soon, told]
+    look = min((at for at in looks if at), default=None)
     writes.commit(kept(payment, change), _next_version(payment, after, waiting[:1], look), fragments)
     return {name: value for name, value in after.items() if name != "due"} | ({"due": look} if look else {})
 

@@ -26,19 +26,24 @@ def owed(payment: Mapping[str, Any], facts: Iterable[Fact], refundable: int) -> 
 
 def in_cash(payment: Mapping[str, Any], facts: Iterable[Fact]) -> int:
     """What nobody has paid out of a drawer yet."""
-    return sum(fact.amount for fact in waiting_for_a_drawer(payment, facts))
-
-
-def waiting_for_a_drawer(payment: Mapping[str, Any], facts: Iterable[Fact]) -> list[Fact]:
-    """The refunds in cash that nobody has paid out yet."""
-    return [fact for fact in _refunds(payment, facts) if fact.status == "owed"]
+    return sum(fact.amount for fact in _refunds(payment, facts) if fact.status == "owed")
 
 
 def outside(payment: Mapping[str, Any], facts: Iterable[Fact]) -> int:
-    """The part of what went back that the order did not ask for."""
-    done = [fact for fact in _refunds(payment, facts) if fact.status == "succeeded"]
-    asked_for = min(int(payment.get("asked", 0)), sum(fact.more.get("settles", 0) for fact in done))
-    return int(sum(fact.amount for fact in done) - asked_for)
+    """What goes back without the order having asked for it: by hand, or in the provider's dashboard.
+
+    A refund counts from the moment it is asked for, and not only when a bank or a drawer has paid it out: until then
+    the goods could leave without their money. One that failed is owed again, so it goes on counting.
+    """
+    facts = list(facts)
+    out = sum(fact.amount for fact in _refunds(payment, facts) if fact.status != "failed")
+    left = max(0, _claimed(payment, facts) - _settled(payment, facts))
+    return int(out + left - payment.get("asked", 0))
+
+
+def promised(payment: Mapping[str, Any], facts: Iterable[Fact]) -> int:
+    """What is `outside` as far as it is news: a refund that the provider has not answered yet may still be refused."""
+    return outside(payment, [fact for fact in facts if not fact.unanswered])
 
 
 def marked(payment: Mapping[str, Any], known: Collection[Fact], was: Fact | None, now: Fact) -> Fact:
@@ -61,6 +66,11 @@ def failed(payment: Mapping[str, Any], facts: Iterable[Fact]) -> list[Fact]:
         f for f in _refunds(payment, facts) if f.status == "failed" and (f.more.get("settles") or f.more.get("lapsed"))
     ]
     return sorted(claimed, key=lambda fact: fact.at)
+
+
+def last_failed(payment: Mapping[str, Any], facts: Iterable[Fact]) -> Fact | None:
+    """The one that failed last."""
+    return next(reversed(failed(payment, facts)), None)
 
 
 def under_way(payment: Mapping[str, Any], facts: Iterable[Fact]) -> bool:

@@ -289,7 +289,10 @@ def decide(payment: Mapping[str, Any], known: Iterable[Fact], reported: Iterable
     entries = [entry for fact in fresh if (entry := _entry(old.get(fact.key), fact))]
     before = fold(old.values(), payment["currency"], payment["status"])
     after = fold(new.values(), payment["currency"], payment["status"])
-    return Change(fresh, entries, after, list(_tell(payment, old, fresh, before, after)))
+    news = list(_tell(payment, old, fresh, before, after))
+    if not news and claims.promised(payment, new.values()) != claims.promised(payment, old.values()):
+        news = [("payment.captured", {"again": True})]  # no more came in, but the order keeps another part of it
+    return Change(fresh, entries, after, news)
 
 
 def _entry(old: Fact | None, new: Fact) -> Entry | None:
