@@ -15,6 +15,7 @@ import boto3
 
 from commerce.audit import PREFIX
 from commerce.items import from_item
+from infra.client import emulator, outputs_of, running_platform
 from infra.say import Sorry
 
 TABLES = {
@@ -33,7 +34,7 @@ Entry = dict[str, Any]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of `mandje audit`."""
     parser.add_argument(
-        "object", help="such as order/7K2M9QXD4TZ0, payment/<id>, profile/<id>, product/<sku>, stock/<sku>"
+        "object", help="such as order/7K2M9QXD4TZ0, payment/<id>, profile/<id>, merge/<id>, product/<sku>, stock/<sku>"
     )
     parser.add_argument("--stack", metavar="NAME", help="ask a stack on AWS instead of the local platform")
     parser.add_argument("--json", action="store_true", help="one JSON object for each entry, a line each")
@@ -89,13 +90,9 @@ def _of_movement(item: dict[str, Any]) -> Entry:
 
 
 def _here(table: str) -> tuple[Any, str]:
-    from infra.client import emulator, running_platform
-
     platform = running_platform()
     return emulator(platform, "dynamodb"), platform["tables"][table]
 
 
 def _on_aws(stack: str, table: str) -> tuple[Any, str]:
-    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in described["Outputs"]}
-    return boto3.client("dynamodb"), outputs[table]
+    return boto3.client("dynamodb"), outputs_of(stack)[table]

@@ -111,6 +111,14 @@ def emulator(platform: dict[str, Any], service: str) -> Any:
     return boto3.client(service, endpoint_url=platform["aws_endpoint"], region_name=platform["region"], **options)
 
 
+def outputs_of(stack: str) -> dict[str, str]:
+    """The outputs of a stack on AWS, by name. Needs cloudformation:DescribeStacks."""
+    import boto3
+
+    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+
+
 def confirm_stripe(url: str, client_secret: str, method: str = "pm_card_visa") -> None:
     """What Stripe.js does in the browser: confirm a PaymentIntent with its client secret."""
     intent = client_secret.split("_secret_")[0]

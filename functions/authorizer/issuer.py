@@ -1,8 +1,8 @@
 """The token issuer's public keys: discovered, kept, and asked for again rarely, whatever tokens arrive.
 
-    asked again when     the keys are ten minutes old, or a token names a key that is not among them
-    but not more than    once a minute, and after each failure to answer not for a while, which grows
-    while it fails       the keys it gave last are good for an hour after it gave them, then nobody gets in
+    asked again      when the keys are ten minutes old, or a token names a key that is not among them;
+                     at most once a minute, and after a failure only when a pause is over (PAUSES_S)
+    while it fails   the keys it gave last are good for an hour after it gave them; then nobody gets in
 
 An issuer that cannot be reached is a fault of ours or the issuer's, not of the token: `IssuerUnavailable`.
 """
@@ -23,7 +23,7 @@ FRESH_S = 600.0
 ASK_AGAIN_S = 60.0
 """Unknown key ids make us ask the issuer at most this often: garbage must not become a flood of requests."""
 PAUSES_S = (2.0, 2.0, 5.0, 10.0, 20.0, 30.0)
-"""So long nobody asks after the first, second, ... failure in a row: an issuer that hangs costs one request its
+"""How long nobody asks after the first, second, ... failure in a row: an issuer that hangs costs one request its
 timeout, not every request. Short at first, for the one answer that got lost when a function started."""
 USABLE_S = 3600.0
 """How long the last known keys verify tokens while the issuer does not answer; a withdrawn key lives no longer."""

@@ -113,11 +113,11 @@ def advance(parts: Parts, at: Opened, edit: Edit) -> list[writes.Write]:
     if not at.read:
         parts.when.append("size(seen) < :logs")
         parts.values[":logs"] = MOST_LOGS
-    return _make_room(parts, at, edit)
+    return _make_room(parts, at)
 
 
 def _goes_on(parts: Parts, at: Opened, edit: Edit) -> list[writes.Write]:
-    """A log that is in the item. While the place of its last operation is the same, so are its proofs."""
+    """A log that is in the item. As long as its position is what was read, its proofs are too."""
     parts.when.append("seen.#writer = :was_seq")
     parts.values[":was_seq"] = edit.was_seq
     tail = at.item.get("proofs", {}).get(edit.writer, []) if at.read else []
@@ -131,7 +131,7 @@ def _goes_on(parts: Parts, at: Opened, edit: Edit) -> list[writes.Write]:
     return []
 
 
-def _make_room(parts: Parts, at: Opened, edit: Edit) -> list[writes.Write]:
+def _make_room(parts: Parts, at: Opened) -> list[writes.Write]:
     """When one more device comes than the basket keeps, logs of devices without a dot move to items of their own."""
     if not at.read or len(at.item["seen"]) < MOST_LOGS:
         return []

@@ -38,8 +38,8 @@ def fresh(channel: str, market: str, location_id: str | None = None, basket_id: 
 def look(person: str, channel: str, market: str, usual: str, *, themselves: bool = False) -> Item:
     """The one floating basket of a person (customer or profile id), or what it will be: version 0, nowhere written.
 
-    `usual` is the channel that whoever looks has if they do not say. `themselves`: it is the customer who asks, and who
-    never gets to a basket by way of another profile.
+    `usual` is the channel of a look that names none. `themselves`: it is the customer who asks, and who never gets to a
+    basket by way of another profile.
     """
     owner, basket_id = owner_of(person, themselves=themselves)
     if basket_id:
@@ -52,7 +52,11 @@ def look(person: str, channel: str, market: str, usual: str, *, themselves: bool
 
 
 def at_address(caller: Principal, basket_id: str) -> Item | None:
-    """The basket that an id leads to under which there is none: it was shown before there was a basket. Or None."""
+    """The basket behind an address that `look` has shown and that nobody wrote to.
+
+    That is the person's basket if they have one by now (under another id), else what it will be. None if the address is
+    nobody's, or not this caller's.
+    """
     usual = "till" if caller.serves else "web"
     person = floating.person_at(basket_id) if caller.serves else caller.id
     shown = floating.shown_to(person, basket_id, usual) if person else None
@@ -71,7 +75,7 @@ def begin(item: Item) -> None:
 
 
 def open_for(person: str, channel: str, market: str, usual: str, *, themselves: bool = False) -> Item:
-    """As `look`, and the basket is there then."""
+    """As `look`; a basket that is not there yet is written."""
     for _ in range(_ATTEMPTS):
         item = look(person, channel, market, usual, themselves=themselves)
         if item["version"]:

@@ -5,7 +5,7 @@ from commerce import markets, pricing, problems
 
 
 def unknown(skus: list[str]) -> list[str]:
-    """Those that are not in the catalog. Nobody hears that of a product that came this second."""
+    """Those that are not in the catalog. It is read again, past the cache, before one counts as unknown."""
     known = pricing.products(skus)
     if not_seen := [sku for sku in skus if sku not in known]:
         known |= pricing.products(not_seen, consistent=True)

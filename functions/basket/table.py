@@ -52,9 +52,8 @@ def opened(caller: Principal, basket_id: str, item: Item | None) -> Opened:
             if caller.kind == "customer" and caller.id != home["customer_id"]:
                 break
             if caller.kind == "guest" and item["channel"] == "kiosk":
-                raise problems.conflict(
-                    "basket-changed", "This basket went with who signed in.", merged_to=home["basket_id"]
-                )
+                taken = "This basket was taken over by the customer who signed in."
+                raise problems.conflict("basket-changed", taken, merged_to=home["basket_id"])
             return Opened(home, through, partial=caller.kind == "guest")
         item = reads.get("BASKET", baskets.key(basket_id))  # it was being taken out again just now
     raise problems.not_found("basket")

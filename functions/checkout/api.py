@@ -7,9 +7,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from checkout import endings, offers, placing, table
-from checkout import order as rules
 from checkout.views import AtRiskListView, AtRiskView, OrderListView, OrderView, PlaceOrder
-from commerce import door, ids, problems, tokens
+from commerce import door, ids, payables, problems, tokens
 
 app = door.rest()
 
@@ -57,7 +56,7 @@ def list_at_risk(limit: Limit = 20, cursor: Cursor = None) -> Response[AtRiskLis
     caller = door.caller(app)
     caller.need("orders:read")
     orders, following = table.at_risk(limit, tokens.read_cursor("orders at risk", cursor))
-    items = [AtRiskView.of(order) for order in orders if caller.acts_at(*rules.places(order))]
+    items = [AtRiskView.of(order) for order in orders if caller.acts_at(*payables.places(order))]
     return door.answer(AtRiskListView(items=items, next_cursor=tokens.cursor("orders at risk", following)))
 
 

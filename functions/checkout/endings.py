@@ -3,7 +3,7 @@
 from checkout import chunks, moments, money, offers, settling, table
 from checkout import order as rules
 from checkout.order import Order
-from commerce import audit, baskets, clock, problems, writes
+from commerce import audit, baskets, clock, payables, problems, writes
 from commerce.principal import Principal
 from commerce.requests import Request
 
@@ -46,7 +46,7 @@ def cancel(caller: Principal, order_id: str, request: Request) -> tuple[Order, b
         order, marker = table.read_with_marker(order_id, request)
         if order is None or not offers.may_see(caller, order, "orders:write"):
             raise problems.not_found("order")
-        caller.need_place(*rules.places(order))
+        caller.need_place(*payables.places(order))
         if marker:
             request.same(marker)
             chunks.carry_on_ending(order)

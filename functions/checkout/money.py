@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from checkout import owing
+from commerce import payables
 
 Order = dict[str, Any]
 Ending = Literal["expired", "cancelled"]
 
 _OPEN = ("placed", "authorized")
 _ENDED = ("expired", "cancelled", "rejected")
-_TOTALS = ("captured", "outside", "charged_back", "authorized", "capture_before", "pending", "expected_by")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Moment:
-    """Now; until when a payer may take who starts now; and when to tell again what nobody acknowledges."""
+    """Now; the end of the usual time to pay, if it starts now; and when to tell again what nobody has acknowledged."""
 
     now: str
     hold_until: str
@@ -195,7 +195,7 @@ def _hear(order: Order, told: Told) -> Order:
     payment_id = told.payment_id
     if told.version <= order.get("counted", {}).get(payment_id, 0):
         return order
-    changes = {name: getattr(told, name) for name in _TOTALS}
+    changes = {name: getattr(told, name) for name in payables.FIGURES}
     changes["refund_heard"] = max(told.asked, order.get("refund_heard", {}).get(payment_id, 0))
     same = all(order.get(name, {}).get(payment_id) == (value or None) for name, value in changes.items())
     if same and not told.gone:

@@ -5,7 +5,7 @@ from typing import Any
 
 from checkout import order as rules
 from checkout.views import PriceReceiptBody
-from commerce import baskets, pricing, problems
+from commerce import baskets, payables, pricing, problems
 from commerce.markets import Market
 from commerce.pricing import PricedLine, Totals
 from commerce.principal import Principal
@@ -28,7 +28,7 @@ def may_see(caller: Principal, order: Mapping[str, Any], scope: str) -> bool:
 
 def served_at(order: Mapping[str, Any]) -> list[str]:
     """The locations that may look at an order: those it belongs to and those its goods leave from. [] is any."""
-    belongs = rules.places(order)
+    belongs = payables.places(order)
     return belongs + rules.sources(order) if belongs else []
 
 

@@ -104,15 +104,6 @@ def owner_of(order: Mapping[str, Any]) -> str:
     return f"customer:{customer_id}" if customer_id else f"guest:{order['basket_id']}"
 
 
-def places(order: Mapping[str, Any]) -> list[str]:
-    """The locations an order belongs to: where it is handed over and where it was sold. None for delivery off the web.
-
-    Whoever acts for one location only may act on what belongs to it.
-    """
-    known = (order["fulfilment"].get("location_id"), order.get("location_id"), order.get("sold_at"))
-    return sorted({place for place in known if place})
-
-
 def sources(order: Mapping[str, Any]) -> list[str]:
     """The locations the goods leave from."""
     return sorted({line["location_id"] for line in order["lines"]})

@@ -163,7 +163,7 @@ def _check_place(place: str, kind: str, market: Market, channel: str) -> None:
             ["body", "fulfilment", "location_id"], f"There is no location {place}.", "unknown_location"
         )
     raise problems.conflict(
-        "location-unable", f"{place} is not for this {unable[0]}.", location_id=place, reason=unable[0]
+        "location-unable", f"{place} does not serve this {unable[0]}.", location_id=place, reason=unable[0]
     )
 
 

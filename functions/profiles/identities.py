@@ -14,7 +14,7 @@ Kind = Literal["email", "phone", "loyalty_card", "account", "device", "receipt"]
 def normal(kind: Kind, value: str, country: str = "NL") -> str:
     """The one spelling of an identity: what is stored, indexed, compared. Raises ValueError for an impossible one.
 
-    `country`: where a phone number belongs that does not say it.
+    `country`: of a phone number that is written without one.
     """
     value = tidy(value)
     return phones.spelled(value, country) if kind == "phone" else _SPELLINGS[kind](value)

@@ -311,7 +311,7 @@ class ErasureView(View):
 def lookup(text: str, country: str = "") -> Claim:
     """`kind:value` as in `?identity=email:anna@example.com`. Raises ValueError.
 
-    `country`: where a phone number belongs that does not say it; the default market's unless given.
+    `country`: of a phone number that is written without one; the default market's unless given.
     """
     kind, colon, value = text.partition(":")
     if not colon or kind not in Kind.__args__:  # type: ignore[attr-defined]

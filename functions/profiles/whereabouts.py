@@ -1,4 +1,4 @@
-"""Where a phone number belongs that does not say it: what the request says, else where the caller's till is."""
+"""The country of a phone number that is written without one: what the request says, else where the caller's till is."""
 
 from collections.abc import Sequence
 

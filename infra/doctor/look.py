@@ -12,7 +12,7 @@ import boto3
 import urllib3
 
 from commerce.items import from_item
-from infra.client import emulator, running_platform
+from infra.client import emulator, outputs_of, running_platform
 from infra.doctor.findings import Item
 from infra.doctor.verdicts import Sight
 from infra.local import laptop
@@ -43,8 +43,7 @@ def at_platform() -> Sight:
 
 def at_stack(stack: str) -> Sight:
     """Tables of a stack on AWS, by its outputs. Needs dynamodb:Scan and cloudformation:DescribeStacks."""
-    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in described["Outputs"]}
+    outputs = outputs_of(stack)
     client = boto3.client("dynamodb")
     blind = {
         "books": "the providers' books are not read from here",

@@ -90,7 +90,7 @@ def stores(world: World) -> Iterator[Stores]:
     assert slips(world) == []
 
 
-def forbidden(answer: Response, detail: str = "A device acts for its own location only.") -> None:
+def forbidden(answer: Response, detail: str = "This belongs to another location than yours.") -> None:
     assert answer.status == 403, answer
     assert (answer.json["type"], answer.json["detail"]) == ("/problems/forbidden", detail)
 

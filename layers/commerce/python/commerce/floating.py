@@ -13,14 +13,14 @@ from commerce import markets
 
 CHANNELS = ("web", "app", "till", "kiosk", "chat")
 LIVES = 4
-"""So many baskets of one person may have been erased, and not yet be gone, before there is no address for another."""
+"""How many addresses a person has in turn: an erased basket keeps its own until the table lets it go."""
 
 _MARKED = 0x8 << 76
 """The first bit of a UUID's version: 1-7 become 9-15."""
 
 
 def address(person: str, market: str, channel: str, *, usual: str, lives: int = 0) -> str:
-    """The id of a person's next basket; `usual` is the channel that whoever looks has if they do not say."""
+    """The id of a person's next basket; `usual` is the channel of a look that names none."""
     if (market, channel, lives) == (markets.DEFAULT, usual, 0) and (marked := _marked(person)):
         return marked
     noise = int.from_bytes(hashlib.sha256(f"{person}\n{lives}\n{market}\n{channel}".encode()).digest()[:16], "big")

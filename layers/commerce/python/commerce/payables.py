@@ -10,7 +10,7 @@ from typing import Any
 
 from commerce import writes
 
-_FIGURES = ("captured", "outside", "charged_back", "authorized", "capture_before", "pending", "expected_by")
+FIGURES = ("captured", "outside", "charged_back", "authorized", "capture_before", "pending", "expected_by")
 """What an order counts of a payment."""
 _COUNTED = "c:"
 
@@ -20,14 +20,17 @@ def key(order_id: str) -> tuple[str, str]:
     return f"DUE#{order_id}", "-"
 
 
-def places(payable: Mapping[str, Any]) -> list[str]:
-    """The locations the order belongs to: where it is handed over and where it was sold."""
-    return sorted({place for place in (payable.get("location_id"), payable.get("sold_at")) if place})
+def places(item: Mapping[str, Any]) -> list[str]:
+    """The locations an order (or its payable) belongs to: where it is handed over and where it was sold.
+
+    None for delivery off the web. Whoever acts for one location only may act on what belongs to it.
+    """
+    return sorted({place for place in (item.get("location_id"), item.get("sold_at")) if place})
 
 
 def figures(payment: Mapping[str, Any]) -> str:
-    """What an order counts of a payment, as one short text: of a payment item and of its event the same."""
-    told = [payment.get(name) or 0 for name in _FIGURES]
+    """What an order counts of a payment, as one short text; a payment item and its event give the same."""
+    told = [payment.get(name) or 0 for name in FIGURES]
     while told and not told[-1]:
         told.pop()
     return "/".join(map(str, told))

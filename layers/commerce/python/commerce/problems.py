@@ -30,7 +30,7 @@ def forbidden(scope: str) -> Problem:
 
 def elsewhere() -> Problem:
     """403: the scope is there, but this belongs to another location than the caller's."""
-    return Problem(403, "forbidden", "Not allowed", "A device acts for its own location only.")
+    return Problem(403, "forbidden", "Not allowed", "This belongs to another location than yours.")
 
 
 def conflict(slug: str, detail: str, **extra: Any) -> Problem:
