@@ -89,9 +89,14 @@ def returned(a: Item, b: Item, logs: tuple[Mapping[str, int], Mapping[str, list[
     positions, proofs = ({writer.removesuffix(f"@{tag}"): each for writer, each in of.items()} for of in logs)
     forgets = sorted(writer for writer in b["seen"] if writer.endswith(f"@{tag}"))
     return Returned(
-        tag, back, dict(a["seen"]) | positions, dict(a.get("proofs", {})) | proofs, dict(a["recent"]) | names, leaves,
+        tag,
+        back,
+        dict(a["seen"]) | positions,
+        dict(a.get("proofs", {})) | proofs,
+        dict(a["recent"]) | names,
+        leaves,
         forgets,
-    )  # fmt: skip
+    )
 
 
 def _name_before(name: str, tag: str) -> str:

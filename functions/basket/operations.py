@@ -75,9 +75,14 @@ def apply(
     put = {name: dot for name, dot in now.items() if name not in there}
     drop = {name: dot for name, dot in there.items() if name not in now}
     edit = Edit(
-        "operations", put, drop, writer=writer, was_seq=applied, seq=left[-1].seq,
+        "operations",
+        put,
+        drop,
+        writer=writer,
+        was_seq=applied,
+        seq=left[-1].seq,
         proofs=tuple(operation.proof for operation in left),
-    )  # fmt: skip
+    )
     return fitted(opened, edit, limits, hour)
 
 

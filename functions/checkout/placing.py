@@ -151,8 +151,10 @@ def _fulfilment(caller: Principal, wanted: PlaceOrder, market: Market) -> dict[s
 def _check_place(place: str, kind: str, market: Market, channel: str) -> None:
     """Nobody hears "sold out" of a place that is not there (422), or is not for this (409). New ones count at once."""
     asked: dict[str, dict[str, str]] = {
-        "fulfilment": {"fulfilment": kind}, "market": {"market": market.id}, "channel": {"channel": channel},
-    }  # fmt: skip
+        "fulfilment": {"fulfilment": kind},
+        "market": {"market": market.id},
+        "channel": {"channel": channel},
+    }
     for fresh in (False, True):
         location = locations.every(fresh=fresh).get(place)
         unable = [reason for reason, one in asked.items() if location and not locations.serves(location, **one)]

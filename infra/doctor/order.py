@@ -42,8 +42,11 @@ def nothing_is_stuck(patient: Patient) -> Iterator[Violation]:
             yield Violation("I6", f"order {order_id}", f"is {order['state']} and nobody will look at it")
         if "due" not in order and (open_ := _unacknowledged(patient, order)):
             yield Violation("I6", f"order {order_id}", f"{open_}, and nobody tells it again")
-    payables = {item["order_id"]: item for item in patient.tables["PaymentsTable"] if item["pk"].startswith("DUE#")
-                and item["sk"] == "-"}  # fmt: skip
+    payables = {
+        item["order_id"]: item
+        for item in patient.tables["PaymentsTable"]
+        if item["pk"].startswith("DUE#") and item["sk"] == "-"
+    }
     for payment_id, payment in patient.payments.items():
         payable = payables.get(payment["order_id"])
         if "due" not in payment and payable and not counting.counts(payable, payment):

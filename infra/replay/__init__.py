@@ -48,8 +48,10 @@ def run(args: argparse.Namespace) -> int:
         journal.keep("run", hashlib.sha256(f"{fingerprint}{installed}{time.time()}".encode()).hexdigest()[:16])
     replay = Replay(platform, journal.facts["run"], journal, args.parallel)
 
-    print(f"{bold(args.file.name)}: {len(day.sales)} sales, {sum(sale.rows for sale in day.sales)} lines, "
-          f"{pounds(sum(sale.total for sale in day.sales))}; {len(day.prices)} articles")  # fmt: skip
+    print(
+        f"{bold(args.file.name)}: {len(day.sales)} sales, {sum(sale.rows for sale in day.sales)} lines, "
+        f"{pounds(sum(sale.total for sale in day.sales))}; {len(day.prices)} articles"
+    )
     print(dim(f"read as {day.filed.written}"))
     if resumed := sum(1 for fact in journal.facts if fact.startswith("sold ")):
         print(f"going on after {resumed} invoices of an earlier run")

@@ -229,10 +229,15 @@ def test_every_run_has_a_word_for_every_invariant(day: World) -> None:
 
 @pytest.mark.parametrize(
     ("missing", "invariant"),
-    [({"books": None}, "I2"), ({"books": {}}, "I2"), ({"bus_log": None}, "I7"), ({"logs": None}, "I12"),
-     ({"logs": []}, "I12")],
+    [
+        ({"books": None}, "I2"),
+        ({"books": {}}, "I2"),
+        ({"bus_log": None}, "I7"),
+        ({"logs": None}, "I12"),
+        ({"logs": []}, "I12"),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_was_not_looked_at_is_not_said_to_be_well(day: World, missing: dict[str, Any], invariant: str) -> None:
     case = Case(day)
     seen = {"books": case.books, "bus_log": case.bus_log, "logs": case.logs} | missing

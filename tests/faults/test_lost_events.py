@@ -191,8 +191,12 @@ def _until_nothing_is_due(world: World, hours: int) -> None:
     """The clock runs, from one moment at which something is due to the next."""
     end = world.clock.now + hours * 3600
     while world.clock.now < end:
-        dues = [clock.parse(item["due"]).timestamp() for name in world.template.tables for item in world.items(name)
-                if "due" in item]  # fmt: skip
+        dues = [
+            clock.parse(item["due"]).timestamp()
+            for name in world.template.tables
+            for item in world.items(name)
+            if "due" in item
+        ]
         later = [at - world.clock.now for at in dues if at > world.clock.now]
         world.advance(max(60, min([*later, end - world.clock.now])) + 1)
 

@@ -70,9 +70,14 @@ class Project:
     def install(self, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         """Run infra/install.sh for the lock."""
         return subprocess.run(
-            ["sh", "infra/install.sh", "ministack"], cwd=self.root, env=environment, capture_output=True, text=True,
-            timeout=300, check=False,
-        )  # fmt: skip
+            ["sh", "infra/install.sh", "ministack"],
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
 
     def run(self, code: str) -> str:
         """What Python code prints in the installed environment."""

@@ -192,8 +192,10 @@ class Tables:
         return [{"Items": sorted(found, key=lambda image: image["sk"]["S"])}]
 
 
-@pytest.mark.parametrize(("function", "table"), [("CheckoutApi", "ORDERS"), ("ProfilesSweep", "PROFILES"),
-                                                ("PaymentsApi", "PAYMENTS"), ("CatalogApi", "CATALOG")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("function", "table"),
+    [("CheckoutApi", "ORDERS"), ("ProfilesSweep", "PROFILES"), ("PaymentsApi", "PAYMENTS"), ("CatalogApi", "CATALOG")],
+)
 def test_no_function_can_change_or_remove_an_entry(world: World, function: str, table: str) -> None:
     from botocore.exceptions import ClientError
 

@@ -105,8 +105,11 @@ def test_a_key_alone_is_the_same_basket_for_a_day(shop: World) -> None:
     assert again.json["token"] == first.json["token"]
     assert again.json["basket"]["basket_id"] == first.json["basket"]["basket_id"]
     assert make(shop, "another").json["basket"]["basket_id"] != first.json["basket"]["basket_id"]
-    (marker,) = [item for item in shop.items("BasketTable") if item["pk"].startswith("REQ#")
-                 and item["basket_id"] == first.json["basket"]["basket_id"]]  # fmt: skip
+    (marker,) = [
+        item
+        for item in shop.items("BasketTable")
+        if item["pk"].startswith("REQ#") and item["basket_id"] == first.json["basket"]["basket_id"]
+    ]
     assert marker["ttl"] - shop.clock.time() == pytest.approx(DAY, abs=60)
     # AND without one each is a new one
     assert make(shop, None).json["basket"]["basket_id"] != make(shop, None).json["basket"]["basket_id"]

@@ -51,8 +51,10 @@ def claimed_and_given_back(shop: World, guest: Guest) -> None:
 
 def many_operations_later(shop: World, guest: Guest) -> None:
     for start in range(2, 102, 25):
-        ops = [op(seq, "add" if seq % 2 else "remove", "MUG", **({"quantity": 1} if seq % 2 else {}))
-               for seq in range(start, start + 25)]  # fmt: skip
+        ops = [
+            op(seq, "add" if seq % 2 else "remove", "MUG", **({"quantity": 1} if seq % 2 else {}))
+            for seq in range(start, start + 25)
+        ]
         assert guest.log("app", *ops).status == 200
 
 
@@ -134,8 +136,9 @@ def test_a_conflict_says_where_it_begins_and_how_far_the_log_is(
 def test_a_batch_with_one_operation_of_another_log_is_refused_as_a_whole(shop: World) -> None:
     guest = Guest(shop)
     guest.log("app", op(1, "add", "TEE", quantity=1), op(2, "remove", "TEE"))
-    refused = guest.log("app", op(1, "add", "TEE", quantity=1), op(2, "add", "MUG", quantity=3),
-                        op(3, "add", "SOCKS", quantity=1))  # fmt: skip
+    refused = guest.log(
+        "app", op(1, "add", "TEE", quantity=1), op(2, "add", "MUG", quantity=3), op(3, "add", "SOCKS", quantity=1)
+    )
     assert (problem(refused), refused.json["seq"]) == ((409, "sequence-conflict"), 2)
     assert lines(guest.basket) == {}
 

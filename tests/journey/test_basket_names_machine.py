@@ -41,9 +41,7 @@ class TwoOfOneName(Baskets):
     def edit_online_too(self, which: int, kind: str, sku: str, quantity: int, says: bool) -> None:
         self.edit_on_a_device(which, kind, sku, quantity, says, online=True)
 
-    @rule(
-        which=SENDER, kind=KIND, sku=Baskets.SKU, quantity=Baskets.QUANTITY, says=st.booleans(), online=st.booleans()
-    )  # fmt: skip
+    @rule(which=SENDER, kind=KIND, sku=Baskets.SKU, quantity=Baskets.QUANTITY, says=st.booleans(), online=st.booleans())
     def edit_on_a_device(self, which: int, kind: str, sku: str, quantity: int, says: bool, online: bool) -> None:
         device = self.device(which)
         device.seq += 1
@@ -92,9 +90,7 @@ class TwoOfOneName(Baskets):
         writer = device.name if device.token not in (self.guest_token, self.customer) else f"~{device.name}"
         seen = [] if "seen" in operation else None
         name = f"{writer}|{operation['seq']}"
-        self.spec.carry_out(
-            device.entry, name, operation["op"], operation["sku"], operation.get("quantity", 0), seen
-        )  # fmt: skip
+        self.spec.carry_out(device.entry, name, operation["op"], operation["sku"], operation.get("quantity", 0), seen)
 
     @precondition(lambda self: any(device.queue for device in self.twins))
     @rule(which=st.integers(0, 3))

@@ -36,10 +36,15 @@ def test_a_look_writes_nothing(shop: World) -> None:
     guest, customer, till = Guest(shop), shop.token("customer"), shop.token("device")
     before, count = everything(shop), len(writes(shop))
     looks = [
-        ("/me/basket", customer), ("/me/basket?market=uk&channel=app", customer), ("/me/basket", guest.token),
-        (guest.path, guest.token), (guest.path, till), (f"/customers/{CUSTOMER}/basket", till),
-        ("/customers/nobody/basket", till), (f"/customers/{SECOND}/basket?market=uk", shop.token("staff")),
-    ]  # fmt: skip
+        ("/me/basket", customer),
+        ("/me/basket?market=uk&channel=app", customer),
+        ("/me/basket", guest.token),
+        (guest.path, guest.token),
+        (guest.path, till),
+        (f"/customers/{CUSTOMER}/basket", till),
+        ("/customers/nobody/basket", till),
+        (f"/customers/{SECOND}/basket?market=uk", shop.token("staff")),
+    ]
     for path, token in looks:
         assert shop.call("GET", path, token).status in (200, 404), path
     assert (everything(shop), len(writes(shop))) == (before, count)
@@ -307,13 +312,15 @@ def test_a_kiosks_old_token_reads_the_redirect_and_nothing_else(shop: World) -> 
     order = {"basket_id": guest.id, "contact": {"name": "A"}, "fulfilment": {"kind": "delivery"}}
     # WHEN the next visitor goes on with its token
     requests: list[tuple[str, str, Any, str | None]] = [
-        ("GET", guest.path, None, None), ("GET", "/me/basket", None, None),
+        ("GET", guest.path, None, None),
+        ("GET", "/me/basket", None, None),
         ("POST", f"{guest.path}/lines", {"sku": "TEE", "quantity": 1}, "new"),
         ("POST", f"{guest.path}/lines", {"sku": "TEE", "quantity": 2}, "before"),
         ("PUT", f"{guest.path}/lines/TEE", {"quantity": 9}, None),
         ("PUT", f"{guest.path}/lines/MUG", {"quantity": 0}, None),
-        ("DELETE", f"{guest.path}/lines/TEE", None, None), ("POST", f"{guest.path}/operations", body, None),
-    ]  # fmt: skip
+        ("DELETE", f"{guest.path}/lines/TEE", None, None),
+        ("POST", f"{guest.path}/operations", body, None),
+    ]
     for method, path, said, key in requests:
         answer = shop.call(method, path, guest.token, json=said, key=key)
         # THEN it hears where the basket went, and no more

@@ -210,9 +210,11 @@ def test_under_a_new_name_a_till_still_removes_what_it_saw_and_no_more(
     one.sync(counter.send)
     counter.send(
         f"/baskets/{counter.basket}/operations",
-        {"device_id": device, "operations": [
-            {"seq": 2, "op": "add", "sku": "MUG", "quantity": 5, "at": "2026-11-21T09:30:00Z"}]},
-    )  # fmt: skip
+        {
+            "device_id": device,
+            "operations": [{"seq": 2, "op": "add", "sku": "MUG", "quantity": 5, "at": "2026-11-21T09:30:00Z"}],
+        },
+    )
     # WHEN the first adds more, and removes both as it knows them
     one.add(counter.basket, "TEE", 1)
     one.add(counter.basket, "MUG", 1)

@@ -97,8 +97,12 @@ def test_a_query_member_that_nobody_declared_is_422(shop: World, method: str, pa
         assert ["query", name] in places(answer), (name, answer)
 
 
-ONCE = [(method, path, each["name"]) for method, path in OURS for each in declared_query(method, path)
-        if each["schema"].get("type") != "array"]  # fmt: skip
+ONCE = [
+    (method, path, each["name"])
+    for method, path in OURS
+    for each in declared_query(method, path)
+    if each["schema"].get("type") != "array"
+]
 
 
 @pytest.mark.parametrize(("method", "path", "name"), ONCE)

@@ -21,9 +21,14 @@ KNOWN = st.sampled_from(
 RAW = st.binary(max_size=12).map(lambda raw: "".join(f"%{byte:02X}" for byte in raw))
 PART = st.one_of(KNOWN, TEXT.map(lambda text: quote(text, safe="")), RAW, TEXT)
 SCALAR = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXT, KNOWN,
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    TEXT,
+    KNOWN,
     st.sampled_from([10**30, -1, 0, "\u0000", "\u202e", "2026-02-30T25:00:00Z", "9" * 400]),
-)  # fmt: skip
+)
 JSON = st.recursive(
     SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT | KNOWN, inner, max_size=3)
 )
@@ -63,9 +68,11 @@ def bodies(draw: st.DrawFn, method: str, path: str) -> bytes:
 def requests(draw: st.DrawFn) -> tuple[str, str, list[tuple[str, str]], bytes]:
     """A request to some route of the template, more or less right."""
     method, path = draw(st.sampled_from(ROUTES))
-    address = filled(path) if draw(st.booleans()) else "/".join(
-        draw(PART) if part.startswith("{") else part for part in path.split("/")
-    )  # fmt: skip
+    address = (
+        filled(path)
+        if draw(st.booleans())
+        else "/".join(draw(PART) if part.startswith("{") else part for part in path.split("/"))
+    )
     names = [each["name"] for each in declared_query(method, path)]
     query = draw(st.lists(st.tuples(st.sampled_from(names) | PART if names else PART, PART), max_size=3))
     address += "?" + "&".join(f"{name}={value}" for name, value in query) if query else ""

@@ -67,8 +67,10 @@ def test_refunded_in_full_by_mistake_and_paid_again_in_cash(world: World) -> Non
     # THEN it is not handed over, and people see it
     refused = fulfil(world, order_id)
     assert (refused.status, refused.json["type"], refused.json["short"]) == (
-        409, "/problems/order-not-covered", euro(TOTAL),
-    )  # fmt: skip
+        409,
+        "/problems/order-not-covered",
+        euro(TOTAL),
+    )
     (listed,) = at_risk(world)
     assert (listed["order_id"], listed["state"], listed["short"]) == (order_id, "paid", euro(TOTAL))
     assert shopper.order(order_id)["short"] == euro(TOTAL)

@@ -271,8 +271,11 @@ def test_a_refund_that_failed_is_listed_for_its_own_store_only(stores: Stores) -
     [
         ("POST", "/stock/movements", {"location_id": HERE, "sku": "TEE", "kind": "sale", "quantity": 1}),
         ("POST", "/stock/movements", {"location_id": HERE, "sku": "TEE", "kind": "adjustment", "quantity": -1}),
-        ("POST", "/stock/movements",
-         {"location_id": HERE, "sku": "TEE", "kind": "transfer", "quantity": 1, "to_location_id": THERE}),
+        (
+            "POST",
+            "/stock/movements",
+            {"location_id": HERE, "sku": "TEE", "kind": "transfer", "quantity": 1, "to_location_id": THERE},
+        ),
         ("GET", f"/stock/TEE/movements?location={HERE}", None),
         ("PUT", "/stock/TEE/safety", {"location_id": HERE, "safety_stock": 1}),
         ("PUT", "/stock/TEE/shards", {"location_id": HERE, "shards": 2}),
@@ -280,7 +283,7 @@ def test_a_refund_that_failed_is_listed_for_its_own_store_only(stores: Stores) -
         ("PUT", f"/locations/{HERE}", {"name": "Kalverstraat", "kind": "store"}),
     ],
     ids=lambda value: str(value)[:40],
-)  # fmt: skip
+)
 def test_stock_is_moved_and_described_where_the_device_stands(
     stores: Stores, method: str, path: str, body: Any
 ) -> None:

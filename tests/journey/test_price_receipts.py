@@ -27,16 +27,21 @@ class Buyer:
     def price(self, sku: str, amount: int | None, currencies: tuple[str, ...] = ()) -> None:
         """The PIM says what it costs now; None: it is not sold here any more."""
         said = currencies or (self.currency,)
-        prices = [{"amount": amount, "currency": each} for each in said] if amount else [
-            {"amount": 1, "currency": "USD" if self.currency != "USD" else "EUR"}]  # fmt: skip
+        prices = (
+            [{"amount": amount, "currency": each} for each in said]
+            if amount
+            else [{"amount": 1, "currency": "USD" if self.currency != "USD" else "EUR"}]
+        )
         body = {"name": sku, "prices": prices}
         assert self.world.call("PUT", f"/products/{sku}", self.world.token("staff"), json=body).status == 200
         self.world.clock.tick(1)
 
     def place(self, receipt: dict[str, Any] | None, key: str = "place") -> Response:
         body: dict[str, Any] = {
-            "basket_id": self.guest.id, "contact": {"name": "Noor"}, "fulfilment": {"kind": "delivery"},
-        }  # fmt: skip
+            "basket_id": self.guest.id,
+            "contact": {"name": "Noor"},
+            "fulfilment": {"kind": "delivery"},
+        }
         body |= {"price_receipt": receipt} if receipt else {}
         return self.world.call("POST", "/checkouts", self.guest.token, json=body, key=key)
 
@@ -172,8 +177,10 @@ def test_an_expired_receipt_of_other_quantities_is_no_obstacle(world: World) -> 
 def test_every_currency_keeps_its_own_past(world: World, monkeypatch: pytest.MonkeyPatch, market: str) -> None:
     # GIVEN a product that is sold in twelve currencies, all of which are repriced again and again
     currencies = {"bg": "BGN", "ch": "CHF", "cz": "CZK", "dk": "DKK"}
-    more = {each: {"currency": currency, "country": each.upper(), "languages": ["en"], "taxes": {"standard": 20}}
-            for each, currency in currencies.items()}  # fmt: skip
+    more = {
+        each: {"currency": currency, "country": each.upper(), "languages": ["en"], "taxes": {"standard": 20}}
+        for each, currency in currencies.items()
+    }
     markets(world, monkeypatch, more)
     buyer = Buyer(world, market, TEE=1000)
     buyer.price("TEE", 1000, TWELVE)

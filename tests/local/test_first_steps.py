@@ -74,8 +74,11 @@ def test_a_till_may_sell_but_not_erase_and_what_it_does_is_kept(mandje: Any, pla
 def test_there_is_one_stage(platform: dict[str, Any]) -> None:
     """SAM's second one, `Stage`, would have no throttle."""
     client = emulator(platform, "apigateway")
-    stages = [each["stageName"] for api in client.get_rest_apis()["items"] for each in
-              client.get_stages(restApiId=api["id"])["item"]]  # fmt: skip
+    stages = [
+        each["stageName"]
+        for api in client.get_rest_apis()["items"]
+        for each in client.get_stages(restApiId=api["id"])["item"]
+    ]
     assert stages == ["v1"]
 
 

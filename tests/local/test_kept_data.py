@@ -41,9 +41,14 @@ class Laptop:
     def run(self, *command: str) -> str:
         """A `mandje` command that must end well; what it said."""
         done = subprocess.run(
-            [sys.executable, "-m", "infra.cli", *command], cwd=sam.ROOT, env=self.environment,
-            capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "infra.cli", *command],
+            cwd=sam.ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -95,9 +100,14 @@ class Laptop:
         """What the doctor finds, without any allowance for what is under way."""
         rooms = os.pathsep.join(("functions", "layers/commerce/python", "."))
         done = subprocess.run(
-            [sys.executable, "-c", _EXAMINE], cwd=sam.ROOT, env=self.environment | {"PYTHONPATH": rooms},
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+            [sys.executable, "-c", _EXAMINE],
+            cwd=sam.ROOT,
+            env=self.environment | {"PYTHONPATH": rooms},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         said = json.loads(done.stdout.splitlines()[-1])
         assert [each["result"] for each in said if each["invariant"] == "I2"] != ["not looked at"]

@@ -222,10 +222,15 @@ def test_two_devices_under_one_name_are_told_rather_than_one_of_them_lost() -> N
 def test_a_proof_tells_operations_apart_by_all_they_say() -> None:
     at = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
     said = [
-        ("add", "TEE", 1, None, at), ("set", "TEE", 1, None, at), ("add", "MUG", 1, None, at),
-        ("add", "TEE", 2, None, at), ("remove", "TEE", None, None, at), ("remove", "TEE", None, (), at),
-        ("remove", "TEE", None, ("a",), at), ("add", "TEE", 1, None, at + timedelta(microseconds=1)),
-    ]  # fmt: skip
+        ("add", "TEE", 1, None, at),
+        ("set", "TEE", 1, None, at),
+        ("add", "MUG", 1, None, at),
+        ("add", "TEE", 2, None, at),
+        ("remove", "TEE", None, None, at),
+        ("remove", "TEE", None, (), at),
+        ("remove", "TEE", None, ("a",), at),
+        ("add", "TEE", 1, None, at + timedelta(microseconds=1)),
+    ]
     assert len({operations.proof_of(*each) for each in said}) == len(said)
     abroad = at.astimezone(timezone(timedelta(hours=5)))
     assert operations.proof_of("add", "TEE", 1, None, at) == operations.proof_of("add", "TEE", 1, None, abroad)
@@ -288,8 +293,13 @@ def test_only_adds_can_be_written_unseen() -> None:
 
 def test_merge_and_undo_are_the_identity() -> None:
     # GIVEN two baskets that the same till worked on
-    a = item({"till|1": dot("A", 2), "k": dot("B", via="app")}, A, seen={"till": 1, "x": 4}, recent={"r": 1},
-             proofs={"till": ["p1"], "x": ["p3", "p4"]})  # fmt: skip
+    a = item(
+        {"till|1": dot("A", 2), "k": dot("B", via="app")},
+        A,
+        seen={"till": 1, "x": 4},
+        recent={"r": 1},
+        proofs={"till": ["p1"], "x": ["p3", "p4"]},
+    )
     b = item({"till|1": dot("C", 3)}, B, seen={"till": 9})
     # WHEN a is taken into b, and out again
     what = merging.taken(a)

@@ -58,9 +58,14 @@ def test_cancelling_is_refused_with_a_reason(state, slug):
 
 @pytest.mark.parametrize(
     ("state", "slug"),
-    [("paid", None), ("fulfilled", None), ("placed", "order-state"), ("authorized", "order-state"),
-     ("cancelled", "order-state")],
-)  # fmt: skip
+    [
+        ("paid", None),
+        ("fulfilled", None),
+        ("placed", "order-state"),
+        ("authorized", "order-state"),
+        ("cancelled", "order-state"),
+    ],
+)
 def test_only_paid_orders_are_fulfilled(state, slug):
     problem = rules.refuse_fulfilling(an_order(state, captured={"p": 1000}))
     assert (problem.slug if problem else None) == slug

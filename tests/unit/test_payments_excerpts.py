@@ -77,14 +77,18 @@ def test_a_thin_event_names_its_object() -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        None, [], "text", 1, {},
+        None,
+        [],
+        "text",
+        1,
+        {},
         event("payment_intent.succeeded", intent(), id=None),
         event("payment_intent.succeeded", intent(), id="evt 1#x"),
         event("payment_intent.succeeded", intent(), id="e" * 300),
         event("payment_intent.succeeded", intent(), livemode="false"),
         event("payment_intent.succeeded", intent(), type=["payment_intent.succeeded"]),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_event_is_malformed(broken: Any) -> None:
     with pytest.raises(excerpts.Malformed):
         excerpts.of_stripe(broken)

@@ -114,10 +114,13 @@ _problem(409, "basket-full", "The basket would have too many lines.", limit=(int
 _problem(409, "quantity-limit", "A line would have too many pieces.", limit=int, sku=str)
 _problem(409, "sequence-gap", "Earlier operations of this device are missing.", expected_seq=int, applied_seq=int)
 _problem(
-    409, "sequence-conflict",
+    409,
+    "sequence-conflict",
     "Another log under this name said something else at place `seq`; all before is the same. Take a new name.",
-    seq=int, expected_seq=int, applied_seq=int,
-)  # fmt: skip
+    seq=int,
+    expected_seq=int,
+    applied_seq=int,
+)
 _problem(409, "basket-exists", "There is a basket with this id, and it was not made with this Idempotency-Key.")
 _problem(429, "too-many-adds", "A thousand adds were removed again within a day; set quantities instead.")
 
@@ -129,10 +132,12 @@ _problem(
 )
 _problem(409, "not-sold", "Some things are not sold here (any more).", skus=list[str])
 _problem(
-    409, "location-unable",
+    409,
+    "location-unable",
     "This location is there, but not for this: `reason` is `fulfilment`, `market` or `channel`.",
-    location_id=str, reason=str,
-)  # fmt: skip
+    location_id=str,
+    reason=str,
+)
 _problem(409, "price-changed", "The order costs another total than was shown.", total=MoneyView)
 _problem(409, "out-of-stock", "Not everything is available.", shortages=list[Shortage], alternatives=list[Alternative])
 _problem(409, "in-progress", "This order, or this very request, is being worked on; ask again in a moment.")
@@ -153,9 +158,11 @@ _problem(422, "payment-refused", "The provider refused the payment.", code=str)
 _problem(422, "capture-refused", "The provider refused the capture.", code=str)
 _problem(422, "refund-refused", "The provider refused the refund.", code=str)
 _problem(
-    503, "provider-unavailable", "The provider does not answer; send the same request with the same key again.",
+    503,
+    "provider-unavailable",
+    "The provider does not answer; send the same request with the same key again.",
     payment_id=(str, None),
-)  # fmt: skip
+)
 _problem(400, "malformed-webhook", "This is no webhook of this provider.")
 _problem(401, "bad-signature", "Not signed by this provider, or not for an account of ours.")
 _problem(401, "wrong-mode", "A test event for a live account, or the other way round.")
@@ -170,6 +177,11 @@ _problem(409, "profile-being-erased", "This profile is being erased; ask again i
 # ---------------------------------------------------------------------------------------------------------------- stock
 
 _problem(
-    409, "not-enough-stock", "Less than that can leave this location.",
-    sku=str, location_id=str, requested=int, available=int,
-)  # fmt: skip
+    409,
+    "not-enough-stock",
+    "Less than that can leave this location.",
+    sku=str,
+    location_id=str,
+    requested=int,
+    available=int,
+)

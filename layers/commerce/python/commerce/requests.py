@@ -46,9 +46,11 @@ class Request:
 def reused() -> problems.Problem:
     """422: a key names one request, and this is another one."""
     return problems.Problem(
-        422, "idempotency-key-reused", "Idempotency-Key was used for another request",
+        422,
+        "idempotency-key-reused",
+        "Idempotency-Key was used for another request",
         "Use a new Idempotency-Key for a new request.",
-    )  # fmt: skip
+    )
 
 
 class AlreadyDone(Exception):
