@@ -196,12 +196,20 @@ def not_before(asked: Fact, known: Iterable[Fact]) -> float:
 
 
 def cancel(payment: Mapping[str, Any]) -> list[Fact]:
-    """Let nobody pay this any more, and let go what is held. Refused when a bank is already busy with it."""
-    reference = payment["provider_ref"]
+    """Let nobody pay this any more, and let go what is held. Refused when a bank is already busy with it.
+
+    What was captured in part cannot be cancelled: there the rest of the hold is released. Mollie's payment does not say
+    so afterwards, so that it took the request is what we know. A capture that comes all the same counts.
+    """
+    reference, now = payment["provider_ref"], int(clock.source())
     if reference.startswith("pl_"):
         path, key = f"payment-links/{reference}", f"{payment['payment_id']}.x"
         _send(payment, "cancel", "PATCH", path, {"archived": True}, key)
-        return [ledger.attempt(reference, "canceled", int(clock.source()), payment["currency"])]
+        return [ledger.attempt(reference, "canceled", now, payment["currency"])]
+    if payment.get("captured"):
+        path, key = f"payments/{reference}/release-authorization", f"{payment['payment_id']}.r"
+        _send(payment, "cancel", "POST", path, {}, key)
+        return [ledger.attempt(reference, "released", now, payment["currency"])]
     ended = _send(payment, "cancel", "DELETE", f"payments/{reference}", None, f"{payment['payment_id']}.c")
     with exchange.understood():
         return of_payment(ended)

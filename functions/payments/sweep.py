@@ -156,7 +156,9 @@ def _close(kept: books.Kept) -> books.Kept:
     """Close at the provider what may not be paid any more: the order ended, or another attempt took its place."""
     payment = kept.payment
     balance = _balance(kept)
-    if balance.captured or balance.status not in ("open", "failed", "authorized"):
+    if balance.captured and (balance.settling or not balance.authorized):
+        return kept  # nothing is held beside what was taken, or is not yet known to be
+    if not balance.captured and balance.status not in ("open", "failed", "authorized"):
         return kept
     payable = table.payable_alone(payment["order_id"])
     if payable and payable["state"] == "open" and not payment.get("superseded"):

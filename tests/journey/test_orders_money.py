@@ -279,6 +279,30 @@ def test_cancelling_a_held_order_lets_the_money_go(world: World, provider: str) 
     assert violations(world) == []
 
 
+@pytest.mark.parametrize("answer", ["clear", "lost"])
+def test_the_rest_of_a_hold_that_was_taken_in_part_is_released(world: World, answer: str) -> None:
+    # GIVEN a hold at Mollie of which a part was taken (Stripe lets the rest go by itself)
+    shopper, order_id, payment_id = _held(world, "mollie")
+    body = {"amount": euro(2000)}
+    done(world.call("POST", f"/payments/{payment_id}/captures", world.token("staff"), json=body, key="capture"))
+    world.settle()
+    later(world, 30, 61)
+    # WHEN the order is cancelled
+    if answer == "lost":
+        world.providers["mollie"].door("faults", when="after", status=500, match="/release-authorization")
+    done(world.call("POST", f"/orders/{order_id}/cancel", shopper.token, key="cancel"))
+    world.settle()
+    later(world, 60, 300, 700)
+    # THEN it is released, what was taken goes back, and the order counts both
+    assert world.providers["mollie"].standin.account.objects["payment"][reference(world, payment_id)]["_released"]
+    (books,) = world.providers["mollie"].books()["payments"]
+    assert books["refunded"] == 2000
+    payment = done(world.call("GET", f"/payments/{payment_id}", world.token("staff")))
+    assert payment["status"] == "refunded"
+    assert not [item for item in world.items("PaymentsTable") if item["pk"] == f"P#{payment_id}" and item.get("due")]
+    assert violations(world) == []
+
+
 # ------------------------------------------------------------------------------------------------- owed again
 
 
