@@ -271,6 +271,7 @@ class Shop:
             of_order = [figures[each.payment_id] for each in tenders]
             made, unheard = self._wished(tenders, "made"), self._wished(tenders, "")
             sure = made + sum(each.live for one in of_order for each in one.refunds if not each.name)
+            sure -= sum(self._repaired(each, figures[each.payment_id]) for each in tenders)
             maybe = made + unheard + sum(each.by_dashboard for each in tenders)
             over = states.get(order.order_id) in ("expired", "cancelled")
             came = sum(each.captured for each in of_order)
@@ -278,6 +279,12 @@ class Shop:
         for name, each in figures.items():
             wrong += [f"{self.paper.tenders[name]}: {what}" for what in spec.never(each)]
         return wrong
+
+    def _repaired(self, tender: Tender, figures: Figures) -> int:
+        """What of failed refunds a person may have made up by asking for another one."""
+        failed = sum(each.amount - each.live for each in figures.refunds)
+        later = [wish.amount for wish in self.paper.wishes if wish.payment_id == tender.payment_id][1:]
+        return min(failed, sum(later))
 
     def _wished(self, tenders: list[Tender], answer: str) -> int:
         ids = {each.payment_id for each in tenders}
