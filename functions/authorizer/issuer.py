@@ -30,6 +30,8 @@ USABLE_S = 3600.0
 
 _TIMEOUT_S = 1.0
 """Of each of the two requests it takes."""
+_FLIGHT_S = 2 * _TIMEOUT_S
+"""How long somebody without a usable key waits for the answer to another's question."""
 
 
 class IssuerUnavailable(Exception):
@@ -64,7 +66,8 @@ def key(issuer: str, key_id: str) -> jwt.PyJWK | None:
     """The issuer's public key of that id, or None if it has none such. Raises `IssuerUnavailable`."""
     kept = _kept.setdefault(issuer, _Keys())
     # Whoever holds a usable key does not wait for somebody else's question.
-    if kept.wanted(key_id) and kept.flight.acquire(blocking=kept.find(key_id) is None):
+    patience = _FLIGHT_S if kept.find(key_id) is None else 0
+    if kept.wanted(key_id) and kept.flight.acquire(timeout=patience):
         try:
             if kept.wanted(key_id):
                 _ask(issuer, kept)

@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 from commerce import audit, door, payables, problems, tokens
 from commerce.principal import Principal
 from commerce.types import ID_PATTERN, MoneyBody, MoneyView
-from payments import amounts, books, capturing, claims, naming, paying_out, refunding, starting, table, views
+from payments import amounts, books, capturing, naming, paying_out, refunding, starting, table, views
 
 app = door.rest()
 OrderId = Annotated[str, Path(pattern=ID_PATTERN)]
@@ -205,11 +205,7 @@ def list_refunds(
     principal.need("payments:read")
     scope = f"refunds {state} {principal.key}"
     found, more = table.owed(state, limit, tokens.read_cursor(scope, cursor))
-    items = [
-        views.of_owed(kept.payment, claims.last_failed(kept.payment, kept.facts))
-        for kept in found
-        if principal.acts_at(kept.payment.get("location_id"))
-    ]
+    items = [views.of_owed(kept) for kept in found if principal.acts_at(kept.payment.get("location_id"))]
     return views.OwedPage(items=items, next_cursor=tokens.cursor(scope, more))
 
 

@@ -26,7 +26,12 @@ def owed(payment: Mapping[str, Any], facts: Iterable[Fact], refundable: int) -> 
 
 def in_cash(payment: Mapping[str, Any], facts: Iterable[Fact]) -> int:
     """What nobody has paid out of a drawer yet."""
-    return sum(fact.amount for fact in _refunds(payment, facts) if fact.status == "owed")
+    return sum(fact.amount for fact in waiting_for_a_drawer(payment, facts))
+
+
+def waiting_for_a_drawer(payment: Mapping[str, Any], facts: Iterable[Fact]) -> list[Fact]:
+    """The refunds in cash that nobody has paid out yet."""
+    return [fact for fact in _refunds(payment, facts) if fact.status == "owed"]
 
 
 def outside(payment: Mapping[str, Any], facts: Iterable[Fact]) -> int:
@@ -66,11 +71,6 @@ def failed(payment: Mapping[str, Any], facts: Iterable[Fact]) -> list[Fact]:
         f for f in _refunds(payment, facts) if f.status == "failed" and (f.more.get("settles") or f.more.get("lapsed"))
     ]
     return sorted(claimed, key=lambda fact: fact.at)
-
-
-def last_failed(payment: Mapping[str, Any], facts: Iterable[Fact]) -> Fact | None:
-    """The one that failed last."""
-    return next(reversed(failed(payment, facts)), None)
 
 
 def under_way(payment: Mapping[str, Any], facts: Iterable[Fact]) -> bool:

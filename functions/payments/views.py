@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from commerce import clock
 from commerce.types import MAX_AMOUNT, Body, Id, MoneyBody, MoneyView, Text, View
-from payments import books, ledger
+from payments import books, claims, ledger
 
 ReturnUrl = Annotated[
     str,
@@ -105,6 +105,7 @@ class PaymentView(View):
     authorized: MoneyView
     charged_back: MoneyView
     foreign: list[ForeignView] = Field([], description="What came in other currencies, counted apart")
+    superseded: bool = Field(False, description="Another attempt took its place; what is paid here goes back")
     created_at: str
 
 
@@ -167,8 +168,9 @@ class OwedView(View):
     state: Literal["owed", "failed"] = Field(description="`failed`: it was tried, and the refund failed")
     amount: MoneyView
     since: str
-    refund_id: str | None = Field(None, description="the refund that failed last")
+    refund_id: str | None = Field(None, description="The one to pay out in cash first, else that failed last")
     reason: str | None = None
+    refunds: list[RefundView] = Field([], description="All that wait for a drawer or failed, oldest first")
 
 
 class OwedPage(View):
@@ -215,15 +217,20 @@ def of_refund(fact: ledger.Fact) -> RefundView:
     return RefundView(refund_id=fact.object_id, status=status, amount=money, **more)
 
 
-def of_owed(payment: dict[str, Any], last: ledger.Fact | None) -> OwedView:
-    """A payment of which something is owed; `last` is its refund that failed last."""
+def of_owed(kept: books.Kept) -> OwedView:
+    """A payment of which something is owed, with the refunds that somebody can do something about."""
+    payment = kept.payment
+    failed = claims.failed(payment, kept.facts)
+    in_cash = sorted(claims.waiting_for_a_drawer(payment, kept.facts), key=lambda fact: fact.at)
+    named = in_cash[0] if in_cash else failed[-1] if failed else None
     return OwedView(
         **{name: payment[name] for name in ("payment_id", "order_id", "provider", "method")},
-        state="failed" if last and payment.get("owed") else "owed",
+        state="failed" if failed and payment.get("owed") else "owed",
         amount=_money(payment.get("owed", 0) + payment.get("owed_in_cash", 0), payment["currency"]),
         since=payment["owed_since"],
-        refund_id=last.object_id if last else None,
-        reason=last.more.get("reason") if last else None,
+        refund_id=named.object_id if named else None,
+        reason=named.more.get("reason") if named else None,
+        refunds=[of_refund(fact) for fact in sorted([*in_cash, *failed], key=lambda fact: fact.at)],
     )
 
 
@@ -231,6 +238,7 @@ def _members(payment: dict[str, Any]) -> dict[str, Any]:
     plain = ("payment_id", "order_id", "provider", "method", "status", "created_at")
     amounts = ("amount", "captured", "refunded", "refund_pending", "authorized", "charged_back")
     members: dict[str, Any] = {name: payment[name] for name in plain}
+    members["superseded"] = bool(payment.get("superseded"))
     members["foreign"] = [_foreign(code, sums) for code, sums in sorted(payment.get("foreign", {}).items())]
     return members | {name: _money(payment.get(name, 0), payment["currency"]) for name in amounts}
 

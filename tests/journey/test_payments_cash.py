@@ -64,6 +64,21 @@ def test_a_cash_refund_is_owed_until_it_was_paid_out(till: Till) -> None:
     assert till.world.items("PaymentsTable") == before
 
 
+def test_the_list_of_what_is_owed_names_the_refunds_to_pay_out(till: Till) -> None:
+    """A till has to know which refund it pays out; there may be several of one payment."""
+    payment_id = taken(till)
+    made = [till.refund(payment_id, amount).json["refund_id"] for amount in (1500, 500)]
+    device = till.world.token("device", location_id=HERE)
+    (listed,) = till.world.call("GET", "/refunds?state=owed", device).json["items"]
+    assert (listed["payment_id"], listed["amount"]["amount"], listed["state"]) == (payment_id, 2000, "owed")
+    assert sorted(each["refund_id"] for each in listed["refunds"]) == sorted(made)
+    assert listed["refund_id"] == listed["refunds"][0]["refund_id"]
+    for refund_id in made:
+        done = till.world.call("PUT", f"/payments/{payment_id}/refunds/{refund_id}/paid-out", device)
+        assert done.status == 200, done
+    assert till.world.call("GET", "/refunds?state=owed", device).json["items"] == []
+
+
 @pytest.mark.parametrize(
     ("late", "status"), [(-3600, 422), (-60, 200), (0, 200), (60, 200), (3600, 422)], ids=lambda one: str(one)
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from payments import excerpts, stripe
+from payments import excerpts, mollie, stripe
 from payments.ledger import attempt, capture, chargeback, refund
 
 
@@ -77,18 +77,14 @@ def test_a_thin_event_names_its_object() -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        None,
-        [],
-        "text",
-        1,
-        {},
+        None, [], "text", 1, {},
         event("payment_intent.succeeded", intent(), id=None),
         event("payment_intent.succeeded", intent(), id="evt 1#x"),
         event("payment_intent.succeeded", intent(), id="e" * 300),
         event("payment_intent.succeeded", intent(), livemode="false"),
         event("payment_intent.succeeded", intent(), type=["payment_intent.succeeded"]),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_event_is_malformed(broken: Any) -> None:
     with pytest.raises(excerpts.Malformed):
         excerpts.of_stripe(broken)
@@ -136,10 +132,28 @@ def test_a_failed_attempt_is_a_fact_by_time() -> None:
     assert facts("payment_intent.payment_failed", failed) == [attempt("pi_1", "failed", 1000, "EUR")]
 
 
-def test_a_hold_says_how_much_is_held() -> None:
+def test_a_hold_says_how_much_is_held_and_for_a_week_unless_its_charge_says_until_when() -> None:
     held = intent(status="requires_capture", amount_received=0, amount_capturable=5000)
     said = facts("payment_intent.amount_capturable_updated", held)
-    assert said == [attempt("pi_1", "authorized", 1000, "EUR", 5000)]
+    assert said == [attempt("pi_1", "authorized", 1000, "EUR", 5000, 1000 + 7 * 86400)]
+    charge = {"payment_method_details": {"type": "card", "card": {"capture_before": 9000}}}
+    asked_for = stripe.of_intent(held | {"latest_charge": charge}, 1000)
+    assert asked_for == [attempt("pi_1", "authorized", 1000, "EUR", 5000, 9000)]
+
+
+def test_a_debit_says_how_much_is_on_its_way_and_until_when_the_bank_has_answered() -> None:
+    said = facts("payment_intent.processing", intent(status="processing", amount_received=0))
+    assert said == [attempt("pi_1", "pending", 1000, "EUR", 5000, 1000 + 14 * 86400)]
+
+
+@pytest.mark.parametrize("mode", [{}, {"captureMode": "automatic"}, {"captureMode": "manual"}])
+def test_mollie_holds_an_amount_in_every_capture_mode(mode: dict[str, str]) -> None:
+    made = {"id": "tr_1", "status": "authorized", "amount": {"currency": "EUR", "value": "50.00"}} | mode
+    made |= {"createdAt": "2999-01-01T00:00:00+00:00", "captureBefore": "2999-01-29T00:00:00+00:00"}
+    (held,) = mollie.of_payment(made)
+    assert (held.kind, held.status, held.amount, held.more["until"] - held.at) == (
+        "attempt", "authorized", 5000, 28 * 86400,
+    )  # fmt: skip
 
 
 def test_a_refund_is_known_by_our_name_or_by_theirs() -> None:
