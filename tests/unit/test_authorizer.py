@@ -7,6 +7,7 @@ import hmac
 import json
 import logging
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -80,7 +81,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 
 @pytest.fixture(autouse=True)
-def oidc(monkeypatch: pytest.MonkeyPatch, time: Time) -> Issuer:
+def oidc(monkeypatch: pytest.MonkeyPatch, time: Time) -> Iterator[Issuer]:
     """GIVEN an issuer with one key, and the secret that signs guest tokens."""
     one = Issuer()
     monkeypatch.setattr(web, "transport", one)
@@ -88,7 +89,8 @@ def oidc(monkeypatch: pytest.MonkeyPatch, time: Time) -> Issuer:
     monkeypatch.setenv("OIDC_AUDIENCE", "mandje")
     monkeypatch.setattr(secrets, "read", lambda name: {"current": "g1", "keys": {"g1": "ab" * 32}})
     issuer.forget()
-    return one
+    yield one
+    issuer.forget()  # a world made afterwards takes what it finds in the module for what a new process knows
 
 
 def _claims(**changes: Any) -> dict[str, Any]:
