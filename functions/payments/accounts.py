@@ -110,9 +110,15 @@ def secret(provider: str, account: str, *, anew: bool = False) -> dict[str, Any]
 
 
 def key(provider: str, account: str, member: str) -> str:
-    """The API key of the account a payment was started with. Raises exchange.NotDone if it is of the other mode."""
+    """The API key of the account a payment was started with.
+
+    Raises exchange.NotDone if it cannot be read, or is of the other mode: without it nobody can be asked.
+    """
     name = f"{provider}/{account}"
-    found = secrets.required(name)
+    try:
+        found = secrets.required(name)
+    except secrets.NOT_READ as error:
+        raise exchange.NotDone("the account's key cannot be read") from error
     if not _fits(name, found):
         raise exchange.NotDone("the account's key is of the other mode")
     return str(found[member])

@@ -79,11 +79,12 @@ def find(payment: Mapping[str, Any]) -> Opened | None:
     if payment["method"] == "link":
         return None
     since = int(clock.parse(payment["created_at"]).timestamp()) - 120
-    for made in _every(payment, "payments", "payments"):
-        if _epoch(made["createdAt"]) < since:
-            break
-        if _ours(made).get("payment_id") == payment["payment_id"]:
-            return _opened(made, payment)
+    with exchange.understood(exchange.NotDone):
+        for made in _every(payment, "payments", "payments"):
+            if _epoch(made["createdAt"]) < since:
+                break
+            if _ours(made).get("payment_id") == payment["payment_id"]:
+                return _opened(made, payment)
     return None
 
 

@@ -113,17 +113,19 @@ def client_secret(payment: Mapping[str, Any]) -> str | None:
     """The client secret of a PaymentIntent, asked for again because it is kept nowhere."""
     if not payment["provider_ref"].startswith("pi_"):
         return None
-    return str(_get(payment, f"payment_intents/{payment['provider_ref']}")["client_secret"])
+    with exchange.understood(exchange.NotDone):
+        return str(_get(payment, f"payment_intents/{payment['provider_ref']}")["client_secret"])
 
 
 def find(payment: Mapping[str, Any]) -> Opened | None:
     """What became of a start with an unknown outcome: look through what was made around that time."""
     made_at = int(clock.parse(payment["created_at"]).timestamp())
     window = {"gte": made_at - 120, "lte": made_at + 900}
-    for kind in ("payment_intents", "checkout/sessions"):
-        for made in _every(payment, kind, {"created": window}):
-            if made.get("metadata", {}).get("payment_id") == payment["payment_id"]:
-                return _opened(made, payment)
+    with exchange.understood(exchange.NotDone):
+        for kind in ("payment_intents", "checkout/sessions"):
+            for made in _every(payment, kind, {"created": window}):
+                if (made.get("metadata") or {}).get("payment_id") == payment["payment_id"]:
+                    return _opened(made, payment)
     return None
 
 
@@ -176,14 +178,16 @@ def cancel(payment: Mapping[str, Any]) -> list[Fact]:
     """Let nobody pay this any more, and let go what is held. Refused when the money is on its way."""
     reference, now = payment["provider_ref"], int(clock.source())
     if reference.startswith("cs_"):
-        session = _get(payment, f"checkout/sessions/{reference}")
+        with exchange.understood(exchange.NotDone):
+            session = _get(payment, f"checkout/sessions/{reference}")
+            closed = of_session(session, now)
         if session["status"] == "open":
             path = f"checkout/sessions/{reference}/expire"
-            closed = _post(payment, "cancel", path, {}, f"{payment['payment_id']}.x")
+            expired = _post(payment, "cancel", path, {}, f"{payment['payment_id']}.x")
             with exchange.understood():
-                return of_session(closed, now)
+                return of_session(expired, now)
         if not session.get("payment_intent"):
-            return of_session(session, now)  # closed already, and nobody paid
+            return closed  # already, and nobody paid
         reference = session["payment_intent"]
     ended = _post(payment, "cancel", f"payment_intents/{reference}/cancel", {}, f"{payment['payment_id']}.c")
     with exchange.understood():

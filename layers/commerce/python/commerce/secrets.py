@@ -20,6 +20,8 @@ _AGAIN_S = 30.0
 """Between two attempts to renew one secret: a flood of forgeries, or a store that is down, is no flood of reads."""
 _STALE_S = 24 * 3600.0
 _MOST_MISSING = 100
+NOT_READ = (ClientError, BotoCoreError, ValueError, RuntimeError)
+"""What `required` raises: the store does not answer, the secret is no JSON, or there is none."""
 
 
 @dataclass(frozen=True)
