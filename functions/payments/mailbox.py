@@ -96,7 +96,13 @@ def put_off(item: dict[str, Any], why: str) -> None:
 
 
 def finished(item: dict[str, Any], why: str) -> None:
-    """Look at this item no more. `why` stays on it when it was given up."""
-    writes.commit(
-        writes.update("PAYMENTS", (item["pk"], "-"), set="why = :why", remove=due.REMOVE, values={":why": why})
-    )
+    """Look at this item no more, unless it was put off again meanwhile. `why` stays on it when it was given up."""
+    seen = {":due": item["due"]} if "due" in item else {}
+    when = "due = :due" if seen else "attribute_not_exists(due)"
+    values = {":why": why} | seen
+    try:
+        writes.commit(
+            writes.update("PAYMENTS", (item["pk"], "-"), set="why = :why", remove=due.REMOVE, when=when, values=values)
+        )
+    except writes.Refused:
+        return  # something new was posted, and could not be worked off: that look is still to come

@@ -74,7 +74,7 @@ def _posting(pk: str) -> None:
         mailbox.finished(item, "done")
     elif item["tried"] >= _GIVE_UP_ORPHANS_AFTER:
         log.outcome("webhook given up", inbox=pk, why=item["why"])
-        mailbox.finished(item, "given up")
+        mailbox.finished(reads.get(books.PAYMENTS, (pk, "-")) or item, "given up")  # as it was just put off
 
 
 def _payment(payment_id: str, down: Counter[str]) -> None:

@@ -135,6 +135,8 @@ def test_only_cash_is_paid_out_by_hand(till: Till) -> None:
 def test_two_tills_at_once_pay_out_once(world: World) -> None:
     from tests.world.interleave import interleave
 
+    told: list[str] = []
+
     def setup(world: World) -> None:
         till = open_till(world)
         payment_id = till.start(till.staff, provider="cash", method="cash", key="cash").json["payment_id"]
@@ -144,13 +146,15 @@ def test_two_tills_at_once_pay_out_once(world: World) -> None:
         def act(world: World) -> Any:
             till = Till(world)
             (payment,) = [item for item in world.items("PaymentsTable") if item.get("method") == "cash"]
-            return till.pay_out(payment["payment_id"], drawer_id=drawer)
+            told.append(till.pay_out(payment["payment_id"], drawer_id=drawer).json["drawer_id"])
 
         return act
 
     def check(world: World) -> list[str]:
         booked = Till(world).ledger()
-        return [] if booked == [("capture", 5000), ("refund", -5000)] else [str(booked)]
+        found = [] if booked == [("capture", 5000), ("refund", -5000)] else [str(booked)]
+        (drawer,) = [item["drawer_id"] for item in world.items("PaymentsTable") if "drawer_id" in item]
+        return found if told == [drawer, drawer] else [*found, f"told {told}, and drawer {drawer} is in the books"]
 
     found = interleave(setup, [pay("a"), pay("b")], check)
     assert not found.failures, str(found)

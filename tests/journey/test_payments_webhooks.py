@@ -555,3 +555,20 @@ def test_old_news_never_reopens_what_is_over(till: Till) -> None:
     till.world.settle()
     assert [till.payment(payment_id), till.ledger(), till.told()] == before
     assert before[0]["status"] == "refunded"
+
+
+def test_a_look_that_ends_does_not_take_away_one_that_was_put_off_meanwhile(till: Till) -> None:
+    """The clock works an item off while something new is posted about it and cannot be worked off."""
+    from payments import mailbox
+
+    with till.world.runtime.function_environment(till.world.template.functions["PaymentsSweep"]):
+        mailbox.mollie("default", "tr_1", None)
+        (item,) = till.inbox()
+        mailbox.put_off(item, "NotDone")
+        (item,) = till.inbox()
+        mailbox.put_off(item, "NotDone")
+        mailbox.finished(item, "done")
+        assert till.inbox()[0]["why"] == "NotDone"
+        (item,) = till.inbox()
+        mailbox.finished(item, "done")
+    assert "due" not in till.inbox()[0]
