@@ -27,15 +27,6 @@ BODIES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def shop() -> World:
-    """One shop for all: nothing here may change it."""
-    world = World()
-    world.seed_products({"TEE": 1995}, stock=5)
-    world.settle()
-    return world
-
-
 def _state(world: World) -> list[str]:
     return [str(sorted(map(str, world.items(name)))) for name in world.template.tables]
 

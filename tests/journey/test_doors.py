@@ -19,15 +19,6 @@ OTHER_TYPES = [
 NOT_OBJECTS = [b"[]", b"null", b'"text"', b"1", b"true", b"[{}]", b"[1]", b"{", b"\x00", b" ", b'{"a":1,"a":1}']
 
 
-@pytest.fixture(scope="module")
-def shop() -> World:
-    """One shop for all."""
-    world = World()
-    world.seed_products({"TEE": 1995}, stock=5)
-    world.settle()
-    return world
-
-
 def call(shop: World, method: str, path: str, **more: Any) -> Response:
     """A request by somebody who may."""
     kind = "customer" if path.startswith("/me") else "staff"

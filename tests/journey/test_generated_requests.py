@@ -83,15 +83,6 @@ def requests(draw: st.DrawFn) -> tuple[str, str, list[tuple[str, str]], bytes]:
     return method, address, headers, body
 
 
-@pytest.fixture(scope="module")
-def shop() -> World:
-    """A shop anybody may break, if they can."""
-    world = World()
-    world.seed_products({"TEE": 1995}, stock=5)
-    world.settle()
-    return world
-
-
 @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(request=requests(), who=st.sampled_from(["staff", "customer", "device", "nobody", "garbage"]))
 @example(request=("POST", "/baskets", [("Content-Type", "multipart/form-data")], b"x"), who="nobody")
