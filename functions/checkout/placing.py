@@ -149,7 +149,10 @@ def _fulfilment(caller: Principal, wanted: PlaceOrder, market: Market) -> dict[s
 
 
 def _check_place(place: str, kind: str, market: Market, channel: str) -> None:
-    """Nobody hears "sold out" of a place that is not there (422), or is not for this (409). New ones count at once."""
+    """A location that does not exist is 422, one that does not serve this order 409: neither is told as "sold out".
+
+    The list is read again before anybody is refused, so that a new location works at once.
+    """
     asked: dict[str, dict[str, str]] = {
         "fulfilment": {"fulfilment": kind},
         "market": {"market": market.id},

@@ -50,14 +50,14 @@ def _email(value: str) -> str | None:
     if domain in _TEST_DOMAINS or top in _RESERVED_DOMAINS:
         return "a domain for tests, so nobody's own address"
     if len(local + name) > 2 and len(set(local + name)) == 1:
-        return "one letter all along, so nobody's own address"
+        return "one letter repeated, so nobody's own address"
     return None
 
 
 def _phone(value: str) -> str | None:
     number = phones.national(value)
     if len(set(number)) == 1:
-        return "one digit all along, so nobody's own number"
+        return "one digit repeated, so nobody's own number"
     if (number in _ROWS or number.endswith("0000000")) and not phones.assigned(value):
         return "a number that is not given to anybody"
     return None
@@ -71,9 +71,9 @@ def _number(value: str) -> str | None:
     if not word.strip("0"):
         return "only zeros, so nobody's own"
     if len(word) >= 6 and len(set(word)) == 1:
-        return "one sign all along, so nobody's own"
+        return "one character repeated, so nobody's own"
     if word in _DEVICES:
-        return "what many devices say of themselves, so nobody's own"
+        return "an id that many devices share, so nobody's own"
     return None
 
 

@@ -134,7 +134,7 @@ _problem(409, "not-sold", "Some things are not sold here (any more).", skus=list
 _problem(
     409,
     "location-unable",
-    "This location is there, but not for this: `reason` is `fulfilment`, `market` or `channel`.",
+    "This location does not serve the order's `reason`: its `fulfilment`, `market` or `channel`.",
     location_id=str,
     reason=str,
 )

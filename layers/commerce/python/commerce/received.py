@@ -91,7 +91,7 @@ def repeated_query(event: Event, lists: Mapping[str, bool]) -> list[Error]:
     """Query members that were sent twice and are no lists. `lists`: by name, whether the route takes a list."""
     said = event.get("multiValueQueryStringParameters") or {}
     twice = [name for name, values in said.items() if len(values or ()) > 1 and not lists.get(name, True)]
-    return [{"loc": ["query", name], "msg": "This may be said once", "type": "repeated"} for name in twice]
+    return [{"loc": ["query", name], "msg": "This may be sent only once", "type": "repeated"} for name in twice]
 
 
 def undeclared_body(event: Event) -> list[Error]:
