@@ -24,7 +24,7 @@ from basket.views import (
     OperationsView,
     SetLine,
 )
-from commerce import clock, door, floating, locations, markets, problems
+from commerce import clock, door, locations, markets, problems
 from commerce.baskets import Dot
 from commerce.principal import Principal
 from commerce.types import ID_PATTERN, SKU_PATTERN
@@ -90,12 +90,7 @@ def get_customer_basket(
     """
     caller = door.caller(app)
     caller.need("basket:serve")
-    if not owners.is_known(customer_id):
-        raise problems.not_found("customer")
-    found = owners.look(customer_id, channel, _market(market, "query"), "till")
-    if not found["version"] and floating.person_at(found["basket_id"]) is None:
-        raise problems.not_found("basket")  # staff could not get there again by its id: `openCustomerBasket` makes it
-    return _view(caller, Opened(found))
+    return _view(caller, Opened(owners.look_at_till(customer_id, channel, _market(market, "query"))))
 
 
 @app.put(
@@ -110,8 +105,7 @@ def open_customer_basket(
     """The floating basket of a known customer or profile; a first one is made in this market and channel."""
     caller = door.caller(app)
     caller.need("basket:serve")
-    if not owners.is_known(customer_id):
-        raise problems.not_found("customer")
+    owners.need_known(customer_id)
     return _view(caller, Opened(owners.open_for(customer_id, channel, _market(market, "query"), "till")))
 
 

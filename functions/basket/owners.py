@@ -51,6 +51,18 @@ def look(person: str, channel: str, market: str, usual: str, *, themselves: bool
     raise problems.busy()
 
 
+def look_at_till(person: str, channel: str, market: str) -> Item:
+    """As `look`, for staff and tills. Raises 404 for a person nobody knows.
+
+    And for an address that only the person's own requests recognise: a till could never get there by it again.
+    """
+    need_known(person)
+    item = look(person, channel, market, "till")
+    if not item["version"] and floating.person_at(item["basket_id"]) is None:
+        raise problems.not_found("basket")
+    return item
+
+
 def at_address(caller: Principal, basket_id: str) -> Item | None:
     """The basket behind an address that `look` has shown and that nobody wrote to.
 
@@ -84,10 +96,11 @@ def open_for(person: str, channel: str, market: str, usual: str, *, themselves: 
     raise problems.busy()
 
 
-def is_known(person: str) -> bool:
-    """Whether there is a basket, a profile, or somebody else whose profile this was."""
+def need_known(person: str) -> None:
+    """Raises 404 unless there is a basket, a profile, or somebody else whose profile this was."""
     owner, basket_id = owner_of(person)
-    return basket_id is not None or owner != person or people.known(person)
+    if basket_id is None and owner == person and not people.known(person):
+        raise problems.not_found("customer")
 
 
 def _home(owner: str, basket_id: str) -> Item:

@@ -6,7 +6,7 @@ the query. Each invocation logs one line.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -143,8 +143,8 @@ def answer(view: BaseModel | dict[str, Any], status: int = 200, *, replayed: boo
 
 def header(app: APIGatewayRestResolver, name: str) -> str | None:
     """A request header, whatever its case."""
-    headers: Mapping[str, str] = app.current_event.headers
-    return headers.get(name)
+    found = received.header(app.current_event.raw_event, name.lower())
+    return found[0] if found else None
 
 
 def _only_what_is_declared(app: Any, next_middleware: NextMiddleware) -> Response[Any]:
