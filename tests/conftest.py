@@ -8,9 +8,8 @@ from tests.local.platform_fixture import mandje, platform, platform_home
 from tests.world import World
 from tests.world.contract import witness
 
-World.witness = staticmethod(
-    witness
-)  # no test, whatever it is about, may meet an answer that the contract does not name
+# No test, whatever it is about, may meet an answer that the contract does not name.
+World.witness = staticmethod(witness)
 
 __all__ = ["mandje", "platform", "platform_home"]  # fixtures: one platform a session, whichever folder asks for it
 

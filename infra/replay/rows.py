@@ -51,7 +51,7 @@ def counted(table: Table, found: list[Record]) -> int:
     )
 
 
-def decimal_mark(table: Table, found: list[Record]) -> str:
+def decimal_mark(found: list[Record]) -> str:
     """`,` if the prices of the file are written with a comma, else `.`; a price in the other way is not a number."""
     prices = [record.cells["UnitPrice"] for record in found if record.cells]
     commas = sum("," in price and _COMMA.fullmatch(price) is not None for price in prices)

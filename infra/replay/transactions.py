@@ -100,7 +100,7 @@ def read(source: bytes | Iterable[str]) -> Day:
     """Read a file, or its lines. Raises ValueError if it is not such a file at all, saying what was found."""
     table = dialect.table(source if isinstance(source, bytes) else "".join(source).encode())
     found = list(rows.records(table))
-    mark = rows.decimal_mark(table, found)
+    mark = rows.decimal_mark(found)
     left_out: list[LeftOut] = []
     usable: list[Row] = []
     pence = 0
