@@ -8,6 +8,8 @@ from typing import Any
 
 from infra.doctor.findings import Item, Patient, Violation
 
+_BOOKED = {"capture": "captured", "refund": "refunded", "chargeback": "charged_back"}
+"""What a kind of ledger entry is called in a provider's books."""
 Books = Mapping[str, Any]
 """A provider's books: `{"payments": [{"id", "captured", "refunded", "charged_back", "currency", ...}]}`."""
 
@@ -38,14 +40,14 @@ def ledger_against_books(patient: Patient, books: Mapping[str, Books]) -> Iterat
     taken: dict[str, set[str]] = defaultdict(set)
     moving: set[str] = set()
     for payment in patient.payments.values():
-        if reference := _reference(patient, payment):
-            for currency, said in {payment["currency"]: payment, **payment.get("foreign", {})}.items():
-                for name in ("captured", "refunded", "charged_back"):
-                    ours[reference, currency.upper()][name] += said.get(name, 0)
-            if payment.get("captured") or payment.get("foreign"):
-                taken[payment["provider"]].add(reference)
-            if patient.under_way(payment):
-                moving.add(reference)
+        if patient.under_way(payment):
+            moving |= {fact["of"] for fact in patient.facts[payment["payment_id"]]} | {payment.get("provider_ref", "")}
+    for entry in patient.ledger:
+        payment = patient.payments.get(entry["payment_id"], {})
+        kind = entry["kind"].removesuffix("_reversed")
+        if kind in _BOOKED and (reference := _reference(patient, payment, entry["fact"])):
+            ours[reference, entry["currency"].upper()][_BOOKED[kind]] += entry["amount"] * (-1, 1)[kind == "capture"]
+            taken[payment["provider"]] |= {reference} if kind == "capture" else set()
     for provider, kept in books.items():
         for theirs in kept["payments"]:
             ours_here = ours.get((theirs["id"], theirs["currency"].upper()), Counter())
@@ -117,7 +119,8 @@ def _purpose(order: Item, payments: list[Item]) -> Iterator[Violation]:
             yield Violation("I3", subject, text)
 
 
-def _reference(patient: Patient, payment: Item) -> str | None:
-    """The provider's id of the payment: facts name it even when the answer that carried it was lost."""
-    said = [fact["of"] for fact in patient.facts[payment["payment_id"]] if fact["kind"] == "capture"]
-    return said[0] if said else payment.get("provider_ref")
+def _reference(patient: Patient, payment: Item, fact: str) -> str | None:
+    """The provider's payment a ledger entry belongs to: a payment link may have been paid more than once."""
+    said = patient.facts.get(payment.get("payment_id", ""), [])
+    of = next((each["of"] for each in said if f"{each['kind']}#{each['object_id']}" == fact), "")
+    return of or next((each["of"] for each in said if each["kind"] == "capture"), payment.get("provider_ref"))

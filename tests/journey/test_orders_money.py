@@ -182,6 +182,29 @@ def test_an_order_at_risk_that_is_cancelled_is_not_payable_any_more(world: World
     assert violations(world) == []
 
 
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_link_that_is_paid_more_than_once_keeps_one_payment_until_the_order_is_cancelled(
+    world: World, times: int
+) -> None:
+    shopper, order_id = ordered(world)
+    payment_id = shopper.pay(order_id, "mollie", method="link")["payment_id"]
+    mollie, link = world.providers["mollie"], reference(world, payment_id)
+    mollie.standin.account.objects["payment-link"][link]["reusable"] = True
+    for _ in range(times):
+        mollie.door("pay", id=link)
+        world.settle()
+    later(world, 130, 700)
+    # THEN each of Mollie's payments is in the books as Mollie has it, and the doctor compares them one by one
+    assert seen(world, order_id)["state"] == "paid"
+    assert sorted(each["refunded"] for each in mollie.books()["payments"]) == [0] + [TOTAL] * (times - 1)
+    assert violations(world) == []
+    done(world.call("POST", f"/orders/{order_id}/cancel", shopper.token, key="cancel"))
+    world.settle()
+    later(world, 130, 3700, 3700, 700)
+    assert [each["refunded"] for each in mollie.books()["payments"]] == [TOTAL] * times
+    assert violations(world) == []
+
+
 # ------------------------------------------------------------------------------------------------- firm money
 
 
