@@ -138,7 +138,7 @@ def refund_payment(payment_id: PaymentId, asked: views.RefundPayment) -> Respons
     if no := amounts.why_not_back(kept.payment["provider"], asked.amount.amount, currency):
         raise problems.invalid(["body", "amount", "amount"], no)
     wish = refunding.Wish(
-        naming.of_request(request),
+        naming.of_request(request, payment_id),
         payment_id,
         asked.amount.amount,
         asked.reason,

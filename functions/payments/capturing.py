@@ -29,9 +29,9 @@ def capture(kept: books.Kept | None, amount: int | None, request: Request) -> Ca
 
     Raises Problem: 409 when less may be taken, 422 when the provider refuses, 503 when it gave no answer this time.
     """
-    name = naming.of_request(request)
     for _ in range(_TRIES):
         assert kept is not None, "payments are never deleted"
+        name = naming.of_request(request, kept.id)
         if known := kept.fact("capture_request", name):
             naming.same(request, dict(known.more))
             return _repeat(kept, known)

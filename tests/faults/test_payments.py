@@ -342,5 +342,5 @@ def test_a_capture_without_a_record_of_its_own_is_found(monkeypatch: pytest.Monk
 def test_a_new_name_for_every_try_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     from commerce import ids
 
-    monkeypatch.setattr(naming, "of_request", lambda request: ids.new())
+    monkeypatch.setattr(naming, "of_request", lambda request, *payment: ids.new())
     assert interleave(open_till, [starts("a"), starts("a")], asked_for_once(1), switches=1).failures

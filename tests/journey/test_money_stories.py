@@ -99,7 +99,7 @@ def refunded_under_a_new_name(plant: Plant) -> None:
     """A clerk's repeated request gives the money back once more."""
     from commerce import ids
 
-    plant.setattr(naming, "of_request", lambda request: ids.new())
+    plant.setattr(naming, "of_request", lambda request, *payment: ids.new())
 
 
 MISTAKES: dict[Callable[[Plant], None], Story] = {

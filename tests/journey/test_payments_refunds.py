@@ -265,3 +265,29 @@ def test_a_page_that_was_paid_twice_is_given_back_part_by_part(till: Till) -> No
     assert till.refund(link, 4999).status == 201
     till.world.advance(20, tick=5)
     assert till.payment(link)["refunded"] == 9999
+
+
+@pytest.mark.parametrize("provider", ["stripe", "mollie"])
+def test_one_key_for_two_payments_names_two_refunds(till: Till, provider: str) -> None:
+    part = {"amount": 2500, "currency": "EUR"}
+    paid = [till.paid(provider, amount=part) for _ in range(2)]
+    made = [till.refund(each, 1000, key="same") for each in paid]
+    assert [each.status for each in made] == [201, 201]
+    assert len({each.json["refund_id"] for each in made}) == 2
+    till.world.advance(130, tick=65)
+    assert at_provider(till, provider) == [1000, 1000]
+    assert [till.payment(each)["refunded"] for each in paid] == [1000, 1000]
+
+
+@pytest.mark.parametrize("provider", ["stripe", "mollie"])
+def test_one_key_for_two_holds_names_two_captures(till: Till, provider: str) -> None:
+    held = []
+    for _ in range(2):
+        part = {"amount": 2500, "currency": "EUR"}
+        answer = till.start(provider=provider, return_url=PAGE, capture="manual", amount=part)
+        held.append(answer.json["payment_id"])
+        till.world.providers[provider].door("pay", id=till.payment(held[-1])["provider_ref"])
+        till.world.settle()
+    assert [till.capture(each, 1000, key="same").status for each in held] == [201, 201]
+    till.world.advance(130, tick=65)
+    assert [till.payment(each)["captured"] for each in held] == [1000, 1000]
