@@ -126,8 +126,8 @@ def test_a_new_key_for_a_payment_whose_fate_is_unknown(monkeypatch: Plant) -> No
     """A start without an answer is sent again under a new key: two payments where the shopper meant one."""
     post = stripe._post
 
-    def rekeyed(payment: Any, path: str, form: Any, key: str) -> Any:
-        return post(payment, path, form, ids.new())
+    def rekeyed(payment: Any, operation: str, path: str, form: Any, key: str) -> Any:
+        return post(payment, operation, path, form, ids.new())
 
     monkeypatch.setattr(stripe, "_post", rekeyed)
     found = explore(journeys.pay_by_ideal, where=_in_payments, oracle=_one_intent)
