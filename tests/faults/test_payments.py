@@ -193,10 +193,12 @@ JOURNEYS = [
 
 
 @pytest.mark.parametrize("journey", JOURNEYS)
-def test_whatever_goes_wrong_once(journey: Callable[[World], None]) -> None:
-    found = explore(journey, oracle=sound)
+def test_whatever_goes_wrong_once(journey: Callable[[World], None], request: pytest.FixtureRequest) -> None:
+    """A fixed fifth of the faults; `make explore` takes them all."""
+    part = {"slice": (0, 5)} if request.config.getoption("--explore") == "part" else {}
+    found = explore(journey, oracle=sound, **part)
     assert not found.failures, str(found)
-    assert found.points > 10
+    assert found.points > (2 if part else 10)
 
 
 # ------------------------------------------------------------------------------------------------- every order
