@@ -50,7 +50,7 @@ bench: .env-dev ## requests, units, dollars and cold starts per operation; write
 # ---------------------------------------------------------------------------------------------------- the checks
 
 .PHONY: test unit lint explore races dynoxide
-test: .env-all lint ## lint, types, house rules, every test tier, coverage  [ARGS='-k basket' COVERAGE=]
+test: .env-all lint ## lint, types, house rules, every test tier  [ARGS='-k basket' COVERAGE=1]
 	@infra/test.sh $(ARGS)
 
 unit: .env-dev ## the rules alone: a few seconds  [ARGS=]
